@@ -1,0 +1,65 @@
+// spin: the lock of the runtime's own short sections.
+//
+// Taken only in kernel mode (see sched/kernel.hpp) or by runtime helper threads, never held over a
+// switch, a system call that can block, an allocation or user code (one exception: the nothrow move
+// of a channel element). Unlocking is a plain store, so that an uncontended pair costs one atomic
+// exchange; who waits long gives the CPU away, because the holder may have been descheduled.
+// Rejected: a futex behind it, whose unlock must be an exchange too.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "base/align.hpp"
+
+namespace gos::rt {
+
+class spin_lock {
+ public:
+  constexpr spin_lock() noexcept = default;
+  spin_lock(const spin_lock&) = delete;
+  spin_lock& operator=(const spin_lock&) = delete;
+
+  [[gnu::always_inline]] void lock() noexcept {
+    // acquire: pairs with the store in unlock().
+    if (GOS_UNLIKELY(word_.exchange(1, std::memory_order_acquire) != 0)) lock_slow();
+  }
+
+  [[gnu::always_inline]] bool try_lock() noexcept {
+    // relaxed: a look before the leap, the exchange decides. acquire: pairs with unlock().
+    return word_.load(std::memory_order_relaxed) == 0 && word_.exchange(1, std::memory_order_acquire) == 0;
+  }
+
+  [[gnu::always_inline]] void unlock() noexcept {
+    // release: pairs with lock() and try_lock().
+    word_.store(0, std::memory_order_release);
+  }
+
+ private:
+  void lock_slow() noexcept;
+
+  std::atomic<std::uint32_t> word_{0};
+};
+
+// Scope form, in the manner of std::lock_guard, without <mutex>.
+class spin_guard {
+ public:
+  explicit spin_guard(spin_lock& lock) noexcept : lock_(lock) { lock_.lock(); }
+  ~spin_guard() { lock_.unlock(); }
+  spin_guard(const spin_guard&) = delete;
+  spin_guard& operator=(const spin_guard&) = delete;
+
+ private:
+  spin_lock& lock_;
+};
+
+// One turn of waiting for another thread: a pause at first, the CPU given away later.
+class backoff {
+ public:
+  void pause() noexcept;
+
+ private:
+  std::uint32_t turns_ = 0;
+};
+
+}  // namespace gos::rt

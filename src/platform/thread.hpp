@@ -1,0 +1,40 @@
+// thread: OS threads for machines, and how many of them make sense here.
+#pragma once
+
+#include <cstddef>
+
+namespace gos::rt {
+
+// Starts a detached thread that runs body(argument). `name` (cut to 15 bytes) shows in ps and debuggers. `stack_size` in bytes
+// is raised to what the system needs at least; 0 means the default of the process. The thread inherits signal mask and
+// affinity of the caller. False when the system has no thread to give. Any thread.
+bool thread_start(void (*body)(void*), void* argument, const char* name, std::size_t stack_size) noexcept;
+
+// CPUs in the affinity mask of the thread that asked first; fixed from then on, at least 1. Any thread.
+int cpu_count() noexcept;
+
+// CPUs in the affinity mask of the calling thread now, at least 1.
+int cpu_count_now() noexcept;
+
+// The default number of processors now (contract RT-02): the smaller of the current affinity mask of the calling thread and
+// the cgroup CPU quota rounded up, where the quota never lowers it below 2. At least 1. Any thread; reads a few files: tens
+// of microseconds.
+int default_procs() noexcept;
+
+// The rule behind default_procs(), for a known affinity and a file system seen below `root` ("" is the real one).
+int default_procs_for(int affinity_count, const char* root) noexcept;
+
+// Gives the CPU away to another thread that is ready, if there is one.
+void thread_yield() noexcept;
+
+// Tells the CPU that this is a spinning loop.
+inline void cpu_relax() noexcept {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  // isb rather than yield: yield does nothing on most cores, isb waits some ten cycles as pause does.
+  __asm__ volatile("isb" ::: "memory");
+#endif
+}
+
+}  // namespace gos::rt
