@@ -1,0 +1,79 @@
+// blocking: sections that may block their thread, sleeping, and locking a goroutine to its thread.
+#include "platform/clock.hpp"
+#include "platform/futex.hpp"
+#include "sched/sched.hpp"
+
+namespace gos::rt {
+
+// In user mode a goroutine stays on its machine, so these need no kernel mode. A goroutine that
+// parks inside its section and wakes elsewhere is no longer `current` there: sysmon compares.
+void blocking_enter() noexcept {
+  machine* mp = this_machine();
+  if (mp == &gos_thread_nobody || mp->foreign) return;
+  mp->blocking.store(mp->current, std::memory_order_relaxed);  // relaxed: a hint for sysmon
+}
+
+void blocking_exit() noexcept {
+  machine* mp = this_machine();
+  if (mp == &gos_thread_nobody || mp->foreign) return;
+  mp->blocking.store(nullptr, std::memory_order_relaxed);  // relaxed: a hint for sysmon
+}
+
+void sleep_until(std::int64_t when_ns) noexcept {
+  machine* mp = this_machine();
+  if (GOS_UNLIKELY(mp->pp == nullptr)) {
+    std::atomic<std::uint32_t> never_woken{0};
+    for (;;) {
+      const std::int64_t left_ns = when_ns == never_ns ? -1 : when_ns - monotonic_ns();
+      if (when_ns != never_ns && left_ns <= 0) return;
+      futex_wait(never_woken, 0, left_ns);
+    }
+  }
+  mp->pp->timers.add_sleeper(mp->current, when_ns);
+  park(wait_reason::sleep, nullptr);
+}
+
+timer_heap& local_timers() noexcept {
+  processor* pp = this_machine()->pp;
+  // A plain thread's timers live with the first processor.
+  return pp != nullptr ? pp->timers : sched.processors[0].load(std::memory_order_relaxed)->timers;  // relaxed: set at start
+}
+
+void timers_changed(std::int64_t when_ns) noexcept {
+  // A processor that runs looks itself, and who rests looks at all. Only a plain thread's timer may
+  // find everybody asleep.
+  if (this_machine()->pp != nullptr) return;
+  sched.lock.lock();
+  const bool unwatched = when_ns < sched.sleeper_deadline_ns;
+  sched.lock.unlock();
+  if (unwatched) wake_one();
+}
+
+void lock_to_thread() noexcept {
+  machine* mp = kernel_enter();
+  if (mp->pp != nullptr) {
+    goroutine* gp = mp->current;
+    goroutine_extra& extra = goroutine_extra_of(*gp);
+    if (extra.lock_count++ == 0) {
+      extra.locked_machine = mp;
+      mp->locked = gp;
+      gp->flags = static_cast<std::uint8_t>(gp->flags | goroutine_flag::locked);
+    }
+  }
+  kernel_leave();
+}
+
+void unlock_from_thread() noexcept {
+  machine* mp = kernel_enter();
+  if (mp->pp != nullptr) {
+    goroutine* gp = mp->current;
+    if (gp->extra != nullptr && gp->extra->lock_count > 0 && --gp->extra->lock_count == 0) {
+      gp->extra->locked_machine = nullptr;
+      mp->locked = nullptr;
+      gp->flags = static_cast<std::uint8_t>(gp->flags & ~goroutine_flag::locked);
+    }
+  }
+  kernel_leave();
+}
+
+}  // namespace gos::rt

@@ -1,0 +1,109 @@
+// foreign: plain OS threads that use goroutine objects. Each gets a machine without a processor, whose
+// g0 stands for the thread in wait queues; to wait is to sleep on the machine's futex.
+//
+// The records are never freed, only used again: a waker may still be at the futex of a thread that
+// has gone on and ended.
+#include <utility>
+
+#include "platform/clock.hpp"
+#include "platform/futex.hpp"
+#include "platform/thread.hpp"
+#include "sched/sched.hpp"
+
+constinit gos::rt::machine gos_thread_nobody;
+
+namespace gos::rt {
+
+namespace {
+
+machine* free_records = nullptr;  // under scheduler::lock
+
+// Gives the record back when the thread ends.
+struct thread_end {
+  machine* record = nullptr;
+
+  ~thread_end() {
+    if (record == nullptr) return;
+    // Thread-exit work of the floors above (goroutine-local values) may use our objects once more.
+    if (record->g0.entry != nullptr) record->g0.entry(&record->g0);
+    record->g0.entry = nullptr;
+    thread_self_set(&gos_thread_nobody);
+    spin_guard guard(sched.lock);
+    record->free_next = free_records;
+    free_records = record;
+  }
+};
+
+machine* machine_of_stand_in(goroutine* gp) noexcept {
+  return reinterpret_cast<machine*>(reinterpret_cast<std::byte*>(gp) - offsetof(machine, g0));
+}
+
+}  // namespace
+
+machine* foreign_adopt() noexcept {
+  // Safe here: a plain thread is not switched away from.
+  static thread_local thread_end end;
+  ensure_started();
+  machine* record = nullptr;
+  {
+    spin_guard guard(sched.lock);
+    if (free_records != nullptr) {
+      record = free_records;
+      free_records = record->free_next;
+    }
+  }
+  if (record == nullptr) {
+    record = new (std::nothrow) machine;
+    if (record == nullptr) fatal("out of memory: no room for the record of a thread");
+    record->foreign = true;
+    record->g0.flags = goroutine_flag::thread;
+    record->random = random_generator(reinterpret_cast<std::uintptr_t>(record) ^ static_cast<std::uint64_t>(monotonic_ns()));
+  }
+  record->current = &record->g0;
+  record->exceptions = thread_eh_globals();
+  record->float_default = float_control();
+  end.record = record;
+  thread_self_set(record);
+  return record;
+}
+
+void park_thread(machine* mp) noexcept {
+  // acquire: pairs with ready_thread(): what the waker did before is seen. One ready, one park.
+  while (mp->wake.exchange(0, std::memory_order_acquire) == 0) futex_wait(mp->wake, 0);
+}
+
+void ready_thread(goroutine* gp) noexcept {
+  machine* mp = machine_of_stand_in(gp);
+  // release: pairs with park_thread(). From here on the thread may be gone, the record is not.
+  mp->wake.store(1, std::memory_order_release);
+  futex_wake(mp->wake, 1);
+}
+
+void ready_slow(goroutine* gp) noexcept {
+  if ((gp->flags & goroutine_flag::thread) != 0) {
+    ready_thread(gp);
+    return;
+  }
+  gp->state.store(goroutine_state::runnable, std::memory_order_relaxed);  // relaxed: for dumps
+  goroutine_list one;
+  one.push_back(gp);
+  global_push_list(one);
+}
+
+goroutine* current_goroutine() noexcept {
+  machine* mp = this_machine();
+  if (GOS_UNLIKELY(mp == &gos_thread_nobody)) mp = foreign_adopt();
+  return mp->current;
+}
+
+bool on_goroutine() noexcept {
+  const machine* mp = this_machine();
+  return mp != &gos_thread_nobody && !mp->foreign;
+}
+
+std::uint32_t random_below(std::uint32_t bound) noexcept {
+  machine* mp = this_machine();
+  return mp->pp != nullptr ? mp->pp->random.below(bound) : mp->random.below(bound);
+}
+
+}  // namespace gos::rt

@@ -1,0 +1,241 @@
+// goroutine: the slab all goroutines come from, free lists, ids, texts. See goroutine.hpp.
+//
+// The slab is one reservation that only grows: a goroutine's index and address never change, memory
+// is never given back to the allocator, and walking [0, capacity) meets every goroutine.
+#include "sched/goroutine.hpp"
+
+#include <sys/mman.h>
+
+#include <new>
+
+#include "base/race.hpp"
+#include "sched/sched.hpp"
+
+namespace gos::rt {
+
+namespace {
+
+constexpr std::size_t slab_goroutines_max = std::size_t{1} << 28;
+constexpr std::size_t slab_goroutines_min = std::size_t{1} << 16;
+constexpr std::size_t chunk = 64;          // taken from the slab at once
+constexpr std::uint32_t free_max = 1024;   // a processor keeps at most; the rest goes to the common list
+constexpr std::uint64_t id_batch = 64;
+
+std::atomic<goroutine*> slab{nullptr};
+std::atomic<std::size_t> slab_used{0};
+std::size_t slab_size = 0;  // under scheduler::lock; immutable after the reservation
+
+// Under scheduler::lock.
+bool slab_ready_locked() noexcept {
+  if (slab.load(std::memory_order_relaxed) != nullptr) return true;  // relaxed: under lock
+  for (std::size_t wanted = slab_goroutines_max; wanted >= slab_goroutines_min; wanted /= 2) {
+    void* area = ::mmap(nullptr, wanted * sizeof(goroutine), PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (area == MAP_FAILED) continue;
+    slab_size = wanted;
+    // release: pairs with goroutine_at().
+    slab.store(static_cast<goroutine*>(area), std::memory_order_release);
+    return true;
+  }
+  return false;
+}
+
+// Up to `chunk` goroutines linked through queue_next, or null.
+goroutine* take_common(std::uint32_t& count) noexcept {
+  spin_guard guard(sched.lock);
+  count = 0;
+  goroutine* first = nullptr;
+  while (count < chunk && sched.free_goroutines != nullptr) {
+    goroutine* gp = sched.free_goroutines;
+    sched.free_goroutines = gp->queue_next;
+    gp->queue_next = first;
+    first = gp;
+    ++count;
+  }
+  if (first != nullptr || !slab_ready_locked()) return first;
+  const std::size_t used = slab_used.load(std::memory_order_relaxed);  // relaxed: under lock
+  if (used + chunk > slab_size) return nullptr;
+  goroutine* area = slab.load(std::memory_order_relaxed) + used;  // relaxed: under lock
+  for (std::size_t i = chunk; i-- > 0;) {
+    auto* gp = ::new (area + i) goroutine;
+    gp->queue_next = first;
+    first = gp;
+  }
+  count = chunk;
+  // release: pairs with goroutine_capacity(): these are constructed.
+  slab_used.store(used + chunk, std::memory_order_release);
+  return first;
+}
+
+}  // namespace
+
+goroutine* goroutine_at(std::size_t index) noexcept {
+  return slab.load(std::memory_order_acquire) + index;  // acquire: pairs with slab_ready_locked()
+}
+
+std::size_t goroutine_capacity() noexcept {
+  return slab_used.load(std::memory_order_acquire);  // acquire: pairs with take_common()
+}
+
+goroutine* goroutine_take(processor* pp) noexcept {
+  if (GOS_UNLIKELY(pp == nullptr)) {
+    // A plain thread: one at a time.
+    std::uint32_t count = 0;
+    goroutine* first = take_common(count);
+    if (first == nullptr) return nullptr;
+    goroutine* rest = first->queue_next;
+    spin_guard guard(sched.lock);
+    while (rest != nullptr) {
+      goroutine* gp = rest;
+      rest = gp->queue_next;
+      gp->queue_next = sched.free_goroutines;
+      sched.free_goroutines = gp;
+    }
+    return first;
+  }
+  if (GOS_UNLIKELY(pp->free_goroutines == nullptr)) {
+    pp->free_goroutines = take_common(pp->free_count);
+    if (pp->free_goroutines == nullptr) return nullptr;
+  }
+  goroutine* gp = pp->free_goroutines;
+  pp->free_goroutines = gp->queue_next;
+  --pp->free_count;
+  return gp;
+}
+
+void goroutine_give(processor* pp, goroutine* gp) noexcept {
+  if (GOS_UNLIKELY(pp == nullptr)) {
+    spin_guard guard(sched.lock);
+    gp->queue_next = sched.free_goroutines;
+    sched.free_goroutines = gp;
+    return;
+  }
+  gp->queue_next = pp->free_goroutines;
+  pp->free_goroutines = gp;
+  if (GOS_LIKELY(++pp->free_count < free_max)) return;
+  // Half of them to the common list, but not gp itself: its machine may still be on its stack.
+  goroutine* first = gp->queue_next;
+  goroutine* last = first;
+  for (std::uint32_t i = 1; i < free_max / 2; ++i) last = last->queue_next;
+  gp->queue_next = last->queue_next;
+  pp->free_count -= free_max / 2;
+  spin_guard guard(sched.lock);
+  last->queue_next = sched.free_goroutines;
+  sched.free_goroutines = first;
+}
+
+goroutine* goroutine_prepare(std::uint8_t stack_class) noexcept {
+  ensure_started();
+  machine* mp = kernel_enter();
+  processor* pp = mp->pp;
+  goroutine* gp = goroutine_take(pp);
+  if (gp != nullptr) {
+    race_acquire(&gp->closure);  // pairs with the end of its last user
+    if (pp != nullptr) {
+      if (GOS_UNLIKELY(pp->id_next == pp->id_end)) {
+        // relaxed: ids are unique, nothing more.
+        pp->id_next = sched.next_id.fetch_add(id_batch, std::memory_order_relaxed);
+        pp->id_end = pp->id_next + id_batch;
+      }
+      gp->id = pp->id_next++;
+    } else {
+      gp->id = sched.next_id.fetch_add(1, std::memory_order_relaxed);  // relaxed: as above
+    }
+    gp->parent_id = mp->current->id;
+    gp->stack_class = stack_class != 0 ? stack_class : sched.stack_class;
+    gp->flags = goroutine_flag::fresh;
+    if (GOS_UNLIKELY(gp->extra != nullptr)) *gp->extra = goroutine_extra{};
+  }
+  kernel_leave();
+  return gp;
+}
+
+void goroutine_discard(goroutine* gp) noexcept {
+  machine* mp = kernel_enter();
+  goroutine_give(mp->pp, gp);
+  kernel_leave();
+}
+
+void goroutine_start(goroutine* gp) noexcept {
+  kernel_section kernel;
+  goroutine_start_in_kernel(gp);
+}
+
+void goroutine_start_in_kernel(goroutine* gp) noexcept {
+  race_release(gp);
+  processor* pp = this_machine()->pp;
+  gp->state.store(goroutine_state::runnable, std::memory_order_relaxed);  // relaxed: for dumps
+  if (GOS_UNLIKELY(pp == nullptr || sched.migrate)) {
+    // relaxed: counters.
+    if (pp == nullptr) {
+      sched.foreign_started.fetch_add(1, std::memory_order_relaxed);
+    } else {
+      pp->started.store(pp->started.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // relaxed: counter
+    }
+    goroutine_list one;
+    one.push_back(gp);
+    global_push_list(one);
+  } else {
+    pp->started.store(pp->started.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // relaxed: owner's counter
+    if (GOS_UNLIKELY(pp->fresh.full())) overflow(pp, pp->fresh);
+    pp->fresh.push_back(gp);
+    // relaxed: a hint, see INV2 of scheduler.hpp.
+    if (GOS_UNLIKELY(sched.idle_processors.load(std::memory_order_relaxed) != 0) &&
+        sched.searching.load(std::memory_order_relaxed) == 0) {
+      wake_one();
+    }
+  }
+}
+
+goroutine_extra& goroutine_extra_of(goroutine& gp) noexcept {
+  if (gp.extra == nullptr) gp.extra = new (std::nothrow) goroutine_extra;
+  if (gp.extra == nullptr) fatal("out of memory: no room for the name or lock of goroutine %llu", static_cast<unsigned long long>(gp.id));
+  return *gp.extra;
+}
+
+std::uint64_t goroutine_started() noexcept {
+  std::uint64_t started = sched.foreign_started.load(std::memory_order_relaxed);  // relaxed: a counter
+  const int count = sched.processor_count.load(std::memory_order_acquire);  // acquire: pairs with its publication
+  for (int i = 0; i < count; ++i) {
+    started += sched.processors[i].load(std::memory_order_relaxed)->started.load(std::memory_order_relaxed);  // relaxed: counters
+  }
+  return started;
+}
+
+std::size_t goroutine_count() noexcept {
+  // Finished first: a goroutine that ends meanwhile is counted rather than missed.
+  std::uint64_t finished = 0;
+  const int count = sched.processor_count.load(std::memory_order_acquire);  // acquire: pairs with its publication
+  for (int i = 0; i < count; ++i) {
+    finished += sched.processors[i].load(std::memory_order_relaxed)->finished.load(std::memory_order_relaxed);  // relaxed: counters
+  }
+  const std::uint64_t started = goroutine_started();
+  return started > finished ? static_cast<std::size_t>(started - finished) : 0;
+}
+
+const char* wait_reason_text(wait_reason reason) noexcept {
+  switch (reason) {
+    case wait_reason::none: return "waiting";
+    case wait_reason::chan_receive: return "chan receive";
+    case wait_reason::chan_send: return "chan send";
+    case wait_reason::chan_receive_nil: return "chan receive (nil chan)";
+    case wait_reason::chan_send_nil: return "chan send (nil chan)";
+    case wait_reason::select: return "select";
+    case wait_reason::select_no_cases: return "select (no cases)";
+    case wait_reason::sleep: return "sleep";
+    case wait_reason::io_wait: return "IO wait";
+    case wait_reason::mutex_lock: return "sync.Mutex.Lock";
+    case wait_reason::shared_mutex_lock_shared: return "sync.RWMutex.RLock";
+    case wait_reason::shared_mutex_lock: return "sync.RWMutex.Lock";
+    case wait_reason::wait_group_wait: return "sync.WaitGroup.Wait";
+    case wait_reason::condition_variable_wait: return "sync.Cond.Wait";
+    case wait_reason::semaphore_acquire: return "semacquire";
+    case wait_reason::once_call: return "sync.Once.Do";
+    case wait_reason::join: return "join";
+    case wait_reason::timer_stop: return "timer stop";
+    case wait_reason::forever: return "select (no cases)";
+  }
+  return "waiting";
+}
+
+}  // namespace gos::rt

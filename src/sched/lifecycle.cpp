@@ -1,0 +1,247 @@
+// lifecycle: the runtime's start at first use, the set of processors, the main goroutine, the end.
+#include <cstdio>
+#include <cstdlib>
+#include <new>
+
+#include "base/race.hpp"
+#include "platform/clock.hpp"
+#include "platform/environment.hpp"
+#include "platform/membarrier.hpp"
+#include "platform/shadow_stack.hpp"
+#include "platform/signals.hpp"
+#include "platform/thread.hpp"
+#include "sched/sched.hpp"
+
+#if defined(GOS_ASAN)
+extern "C" void __lsan_register_root_region(const void* begin, std::size_t size);
+#endif
+
+namespace gos::rt {
+
+constinit scheduler sched;
+
+namespace {
+
+spin_lock start_lock;
+
+// GOS_MAXPROCS: a positive whole number; anything else means the default (RT-01).
+int initial_procs() noexcept {
+  const char* text = std::getenv("GOS_MAXPROCS");
+  if (text != nullptr && *text >= '0' && *text <= '9') {
+    char* end = nullptr;
+    const unsigned long value = std::strtoul(text, &end, 10);
+    if (*end == '\0' && value > 0) return value < max_procs_limit ? static_cast<int>(value) : max_procs_limit;
+  }
+  return default_procs();
+}
+
+std::uint64_t seed_from_environment() noexcept {
+  const char* text = std::getenv("GOS_SEED");
+  if (text != nullptr && *text != '\0') return std::strtoull(text, nullptr, 0);
+  return static_cast<std::uint64_t>(monotonic_ns());
+}
+
+std::uint64_t seed = 0;
+
+processor* processor_new(int id) noexcept {
+  auto* pp = new (std::nothrow) processor;
+  if (pp == nullptr) fatal("out of memory: no room for processor %d", id);
+  pp->id = static_cast<std::uint32_t>(id);
+  pp->random = random_generator(seed + static_cast<std::uint64_t>(id) * 0x9e3779b97f4a7c15ULL);
+  pp->retired = true;  // until put among the idle
+  return pp;
+}
+
+// The process is about to run static destructors: every machine stops for good at its next entry
+// into the runtime, or has stopped when this returns. User code that never enters cannot be stopped.
+void stop_for_exit() {
+  machine* self_machine = this_machine();
+  sched.exit_machine.store(self_machine, std::memory_order_relaxed);  // relaxed: published by exiting
+  // pairs with: find_runnable(), acquire_processor()
+  if (sched.exiting.exchange(true, std::memory_order_seq_cst)) return;
+  const std::int64_t deadline_ns = monotonic_ns() + 100'000'000;
+  for (machine* mp = sched.machines.load(std::memory_order_acquire); mp != nullptr; mp = mp->all_next) {  // acquire: pairs with machine_new()
+    if (mp == self_machine || mp->foreign) continue;
+    backoff wait;
+    // Asked again and again: a request is dropped when the processor changes hands.
+    while (!mp->resting.load(std::memory_order_relaxed) && monotonic_ns() < deadline_ns) {  // relaxed: a hint
+      ask_machine(mp, request::reschedule);
+      membarrier_all();
+      // acquire: pairs with kernel_leave(). In user mode with the request set: it will stop at its entry.
+      if (mp->in_kernel.load(std::memory_order_acquire) == 0) break;
+      wait.pause();
+    }
+  }
+#if defined(GOS_ASAN)
+  // What goroutines that never ended still hold is reachable, not leaked.
+  for (std::size_t index = goroutine_capacity(); index-- > 0;) {
+    goroutine* gp = goroutine_at(index);
+    __lsan_register_root_region(gp, sizeof *gp);
+    if (gp->stack_base == nullptr) continue;
+    const stack_slot slot = gp->stack();
+    __lsan_register_root_region(slot.low(), static_cast<std::size_t>(slot.top() - slot.low()));
+  }
+#endif
+}
+
+// The home of a main goroutine is out of its loop: sysmon need not end the process, unless it does already.
+void leave_before_exit(machine* mp) noexcept {
+  // relaxed: set by who told us to quit, under lock.
+  if (sched.main_home.load(std::memory_order_relaxed) != mp) return;
+  // acq_rel: pairs with end_if_held() of sysmon: either it ends the process, or we go on.
+  if (sched.main_ended_ns.exchange(0, std::memory_order_acq_rel) == exit_begun) stop_for_good();
+}
+
+void on_fault(void* address, void*) noexcept;
+
+void start_locked() noexcept {
+  if (shadow_stack_enabled()) {
+    fatal("user-mode shadow stacks (Intel CET) are enabled for this process; gossamer switches stacks without them: "
+          "start it with GLIBC_TUNABLES=glibc.cpu.x86_shstk=off");
+  }
+  membarrier_init();
+  sched.normal = membarrier_available ? revoke_state::none : revoke_state::fenced;
+  sched.stack_class = stack_default_class();
+  sched.migrate = debug_flag("migrate");
+  seed = seed_from_environment();
+  signals_init(on_fault);
+  const int procs = initial_procs();
+  cpu_count();  // fixed now (RT-05)
+  sched.max_procs.store(procs, std::memory_order_relaxed);  // relaxed: published by started
+  for (int id = 0; id < procs; ++id) {
+    sched.processors[id].store(processor_new(id), std::memory_order_relaxed);  // relaxed: published by the count
+  }
+  sched.processor_count.store(procs, std::memory_order_release);  // release: pairs with its readers
+  {
+    spin_guard guard(sched.lock);
+    for (int id = procs; id-- > 0;) {
+      processor* pp = sched.processors[id].load(std::memory_order_relaxed);  // relaxed: set above
+      pp->retired = false;
+      idle_processor_put_locked(pp);
+    }
+  }
+  std::atexit(stop_for_exit);
+  if (!thread_start(sysmon_body, nullptr, "gos-sysmon", std::size_t{256} << 10)) {
+    fatal("cannot start the watchdog thread: the system's limit on threads is reached (ulimit -u)");
+  }
+}
+
+// A fault in the guard under a goroutine's stack: the last words of who overflowed (CR-10, CR-11). On
+// the signal stack, possibly inside the allocator: what needs no memory is said here, the rest by
+// sysmon, for which this waits only so long.
+void on_fault(void* address, void*) noexcept {
+  const goroutine* gp = this_machine()->current;
+  crash_begin();
+  stack_slot slot;
+  bool in_guard = false;
+  stack_find(address, &slot, &in_guard);
+  const bool named = gp->extra != nullptr && gp->extra->name[0] != '\0';
+  char text[640];
+  std::snprintf(text, sizeof text,
+                "runtime: goroutine stack exceeds %zu-byte limit\nfatal error: stack overflow\n\n"
+                "goroutine %llu [running]:%s%s\n\tstack [%p, %p), fault at %p\n"
+                "\traise its limit with gos::spawn_options{.stack_size = ...}, or everybody's with GOS_STACK_SIZE=%zu\n",
+                slot.size, static_cast<unsigned long long>(gp->id), named ? " " : "", named ? gp->extra->name : "",
+                static_cast<void*>(slot.base), static_cast<void*>(slot.top()), address, slot.size * 2);
+  write_error(text);
+  sysmon_describe(gp, 500'000'000);
+  crash_end(2);
+}
+
+}  // namespace
+
+void ensure_started() noexcept {
+  // acquire: pairs with the release below.
+  if (GOS_LIKELY(sched.started.load(std::memory_order_acquire))) return;
+  spin_guard guard(start_lock);
+  if (sched.started.load(std::memory_order_relaxed)) return;  // relaxed: under start_lock
+  start_locked();
+  sched.started.store(true, std::memory_order_release);  // release: pairs with the acquire above
+}
+
+bool poller_ensure_open() noexcept {
+  if (sched.poller_open.load(std::memory_order_acquire)) return true;  // acquire: pairs with the release below
+  spin_guard guard(start_lock);
+  if (sched.poller_open.load(std::memory_order_relaxed)) return true;  // relaxed: under start_lock
+  auto* events = ::new (sched.poller_storage) poller;
+  if (!events->open()) return false;
+  sched.poller_open.store(true, std::memory_order_release);  // release: pairs with the acquire above
+  return true;
+}
+
+int set_processor_count(int n) noexcept {
+  ensure_started();
+  if (n > max_procs_limit) n = max_procs_limit;
+  spin_guard one_at_a_time(start_lock);
+  const int old = sched.max_procs.load(std::memory_order_relaxed);  // relaxed: written under start_lock
+  if (n < 1 || n == old) return old;
+  const int existing = sched.processor_count.load(std::memory_order_relaxed);  // relaxed: written under start_lock
+  for (int id = existing; id < n; ++id) {
+    sched.processors[id].store(processor_new(id), std::memory_order_relaxed);  // relaxed: published by the count
+  }
+  if (n > existing) sched.processor_count.store(n, std::memory_order_release);  // release: pairs with its readers
+  processor* surplus = nullptr;
+  {
+    spin_guard guard(sched.lock);
+    sched.max_procs.store(n, std::memory_order_relaxed);  // relaxed: a processor beyond it is retired when seen
+    for (int id = old; id < n; ++id) {
+      processor* pp = sched.processors[id].load(std::memory_order_relaxed);  // relaxed: set above or before
+      if (pp->retired) {
+        pp->retired = false;
+        idle_processor_put_locked(pp);
+      }
+    }
+    // Idle ones beyond the number leave the idle list.
+    processor* keep = nullptr;
+    while (processor* pp = idle_processor_take_locked()) {
+      processor*& list = static_cast<int>(pp->id) < n ? keep : surplus;
+      pp->idle_next = list;
+      list = pp;
+    }
+    while (keep != nullptr) {
+      processor* pp = keep;
+      keep = pp->idle_next;
+      idle_processor_put_locked(pp);
+    }
+  }
+  while (surplus != nullptr) {
+    processor* pp = surplus;
+    surplus = pp->idle_next;
+    retire(pp);
+  }
+  for (int id = n; id < old; ++id) ask(sched.processors[id].load(std::memory_order_relaxed), request::reschedule);  // relaxed: exists
+  wake_one();
+  return old;
+}
+
+void run_main_goroutine(goroutine* gp) noexcept {
+  machine* before = this_machine();
+  machine* mp = machine_new();
+  goroutine_extra_of(*gp).home = mp;
+  static std::atomic<bool> first{true};
+  // relaxed: only who is first matters.
+  if (first.exchange(false, std::memory_order_relaxed)) gp->id = 1;
+  race_release(gp);
+  machine_adopt_thread(mp);
+  sched.machine_count.fetch_add(1, std::memory_order_relaxed);  // relaxed: a count
+  sched.foreign_started.fetch_add(1, std::memory_order_relaxed);  // relaxed: a counter
+  gp->state.store(goroutine_state::runnable, std::memory_order_relaxed);  // relaxed: for dumps
+  processor* pp = idle_processor_take();
+  if (pp != nullptr) attach(mp, pp);  // otherwise the loop queues gp and waits
+  mp->handoff = gp;
+  scheduler_loop(mp);
+  signal_stack_detach();
+  thread_self_set(before);
+  leave_before_exit(mp);
+  mp->in_kernel.store(0, std::memory_order_relaxed);  // relaxed: nobody's, and without a processor
+  sched.machine_count.fetch_sub(1, std::memory_order_relaxed);  // relaxed: a count
+  machine_free(mp);
+  // Once more, to come before the destructors of statics that were first made while it ran (SP-11).
+  std::atexit(stop_for_exit);
+}
+
+int machine_total() noexcept {
+  return sched.machine_count.load(std::memory_order_relaxed);  // relaxed: a count
+}
+
+}  // namespace gos::rt

@@ -1,0 +1,90 @@
+// machine: making them, and their threads. See machine.hpp.
+#include "sched/machine.hpp"
+
+#include <cstdio>
+#include <new>
+#include <utility>
+
+#include "platform/signals.hpp"
+#include "platform/thread.hpp"
+#include "sched/sched.hpp"
+
+namespace gos::rt {
+
+namespace {
+
+// g0 of a machine's thread: small, the runtime's own code only, but on_event and fire run here too.
+constexpr std::size_t thread_stack_size = std::size_t{256} << 10;
+
+machine* free_machines = nullptr;  // under scheduler::lock
+
+void thread_body(void* argument) noexcept {
+  auto* mp = static_cast<machine*>(argument);
+  machine_adopt_thread(mp);
+  attach(mp, mp->given.exchange(nullptr, std::memory_order_relaxed));  // relaxed: set before the thread was started
+  mp->searching = std::exchange(mp->given_searching, false);
+  scheduler_loop(mp);
+}
+
+}  // namespace
+
+machine* machine_new() noexcept {
+  {
+    spin_guard guard(sched.lock);
+    if (free_machines != nullptr) {
+      machine* mp = free_machines;
+      free_machines = mp->free_next;
+      return mp;
+    }
+  }
+  auto* mp = new (std::nothrow) machine;
+  if (mp == nullptr) fatal("out of memory: no room for another thread");
+  // relaxed: the exchange below publishes.
+  mp->all_next = sched.machines.load(std::memory_order_relaxed);
+  // release: pairs with the acquire of who walks the list. relaxed: a failure is tried again.
+  while (!sched.machines.compare_exchange_weak(mp->all_next, mp, std::memory_order_release, std::memory_order_relaxed)) {
+  }
+  return mp;
+}
+
+void machine_free(machine* mp) noexcept {
+  spin_guard guard(sched.lock);
+  mp->free_next = free_machines;
+  free_machines = mp;
+}
+
+void machine_adopt_thread(machine* mp) noexcept {
+  mp->exceptions = thread_eh_globals();
+  float_save(mp->float_initial);
+  mp->float_default = float_control();
+  mp->g0.flags = goroutine_flag::thread;
+  mp->g0.state.store(goroutine_state::running, std::memory_order_relaxed);  // relaxed: own
+  mp->current = &mp->g0;
+  mp->in_kernel.store(1, std::memory_order_relaxed);  // relaxed: it has no processor yet
+  mp->quit.store(false, std::memory_order_relaxed);   // relaxed: own until it rests
+#if defined(GOS_TSAN) || defined(GOS_ASAN)
+  mp->g0.fiber = fiber_state{};
+  fiber_adopt_thread(mp->g0.fiber);
+#endif
+  thread_self_set(mp);
+  signal_stack_attach();
+}
+
+void machine_thread_start(machine* mp) noexcept {
+  // relaxed: a limit, not a lock.
+  const int threads = sched.machine_count.fetch_add(1, std::memory_order_relaxed) + 1;
+  const int limit = sched.max_threads.load(std::memory_order_relaxed);  // relaxed: a limit
+  if (threads > limit) {
+    char text[96];
+    std::snprintf(text, sizeof text, "runtime: program exceeds %d-thread limit\n", limit);
+    write_error(text);
+    fatal("thread exhaustion");
+  }
+  if (!thread_start(thread_body, mp, "gossamer", thread_stack_size)) {
+    fatal("cannot start thread %d: the system's limit is reached (ulimit -u, cgroup pids.max); a goroutine that blocks its "
+          "thread holds one",
+          threads);
+  }
+}
+
+}  // namespace gos::rt

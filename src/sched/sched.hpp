@@ -1,0 +1,185 @@
+// sched: FRONT DOOR of the scheduler.
+//
+// Kernel mode (see machine.hpp): every operation that touches the runtime's state runs between
+// kernel_enter and kernel_leave; kernel_section is the scope form. The hot verbs are inlined here,
+// so that the switch happens in the very frame that decided to wait: each frame between costs 10 ns
+// when the goroutine wakes, because its return is mispredicted.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "base/align.hpp"
+#include "sched/goroutine.hpp"
+#include "sched/machine.hpp"
+#include "sched/processor.hpp"
+#include "sched/scheduler.hpp"
+
+namespace gos::rt {
+
+// Passages between user mode and kernel mode ------------------------------------------------------
+
+machine* kernel_enter_slow(machine* mp) noexcept;
+void kernel_leave_slow(machine* mp) noexcept;
+
+// Returns the machine; it has a processor unless the caller is a plain thread. May give way first.
+[[gnu::always_inline]] inline machine* kernel_enter() noexcept {
+  machine* mp = this_machine();
+  // relaxed + compiler fence: pairs with take_begin(), whose membarrier stands for our fence (INV1 of machine.hpp).
+  mp->in_kernel.store(1, std::memory_order_relaxed);
+  std::atomic_signal_fence(std::memory_order_seq_cst);  // pairs with: the membarrier in take_begin()
+  // relaxed: the slow path reads it again with acquire.
+  if (GOS_UNLIKELY(mp->revoked.load(std::memory_order_relaxed) != revoke_state::none)) return kernel_enter_slow(mp);
+  return mp;
+}
+
+// May give way.
+[[gnu::always_inline]] inline void kernel_leave() noexcept {
+  machine* mp = this_machine();
+  // release: pairs with the acquire in take_begin(): the taker sees all we did to the processor.
+  mp->in_kernel.store(0, std::memory_order_release);
+  std::atomic_signal_fence(std::memory_order_seq_cst);  // pairs with: the membarrier in take_begin()
+  // relaxed: the slow path reads it again with acquire.
+  if (GOS_UNLIKELY(mp->revoked.load(std::memory_order_relaxed) != revoke_state::none)) kernel_leave_slow(mp);
+}
+
+class kernel_section {
+ public:
+  [[gnu::always_inline]] kernel_section() noexcept { kernel_enter(); }
+  [[gnu::always_inline]] ~kernel_section() { kernel_leave(); }
+  kernel_section(const kernel_section&) = delete;
+  kernel_section& operator=(const kernel_section&) = delete;
+};
+
+// The caller in kernel mode: a goroutine, or the stand-in of a plain thread.
+[[gnu::always_inline]] inline goroutine* self() noexcept { return this_machine()->current; }
+
+// The same in any mode; never null.
+goroutine* current_goroutine() noexcept;
+
+// Kernel mode. Uniform in [0, bound).
+std::uint32_t random_below(std::uint32_t bound) noexcept;
+
+// Kernel mode. Where the caller's new timers go, and what must happen when one is the earliest there.
+timer_heap& local_timers() noexcept;
+void timers_changed(std::int64_t when_ns) noexcept;
+
+// Switching ---------------------------------------------------------------------------------------
+
+void switch_away_slow(machine* mp, goroutine* gp, goroutine* next) noexcept;
+void park_thread(machine* mp) noexcept;
+void ready_thread(goroutine* gp) noexcept;
+void ready_slow(goroutine* gp) noexcept;
+void ready_displaced(processor* pp, goroutine* displaced) noexcept;
+void fiber_ended(goroutine* left) noexcept;
+
+// First thing on the stack that continues: `carry` is who was left.
+[[gnu::always_inline]] inline void finish_switch(void* carry) noexcept {
+  auto* left = static_cast<goroutine*>(carry);
+#if defined(GOS_TSAN) || defined(GOS_ASAN)
+  fiber_after_switch(this_machine()->current->fiber, &left->fiber);
+  fiber_ended(left);
+#endif
+  // release: pairs with the acquire of who resumes it next: its context is complete (INV3 of goroutine.hpp).
+  left->on_cpu.store(0, std::memory_order_release);
+}
+
+// Names `to` as the machine's current goroutine and says whether it has been left completely. The
+// name comes first: it is the hazard pointer of the stack scanner (shrink.cpp).
+[[gnu::always_inline]] inline bool claim_to_run(machine* mp, goroutine* to) noexcept {
+  __atomic_store_n(&mp->current, to, __ATOMIC_RELAXED);
+  std::atomic_signal_fence(std::memory_order_seq_cst);  // pairs with: the membarrier in shrink_held()
+  // acquire: pairs with finish_switch() on the machine that left it, and with the scanner.
+  return to->on_cpu.load(std::memory_order_acquire) == 0;
+}
+
+// Continues `to`, which claim_to_run() allowed and which has a stack. Returns when gp is continued.
+[[gnu::always_inline]] inline void switch_directly(goroutine* gp, goroutine* to) noexcept {
+  to->on_cpu.store(1, std::memory_order_relaxed);  // relaxed: we own `to`; published by its next release
+  to->state.store(goroutine_state::running, std::memory_order_relaxed);  // relaxed: for dumps
+#if defined(GOS_TSAN) || defined(GOS_ASAN)
+  fiber_before_switch(gp->fiber, to->fiber, false);
+#endif
+  finish_switch(switch_to(&gp->context, &to->context, gp));
+}
+
+// What the compiler cannot know of travels on the slow path: exception state, floating-point control.
+[[gnu::always_inline]] inline bool carries_extras(const machine* mp) noexcept {
+  return !mp->exceptions->empty() || float_control() != mp->float_default;
+}
+
+// Leaves gp for `next`, or for the scheduler's loop if that is null or not simply to be continued.
+[[gnu::always_inline]] inline void switch_away(machine* mp, goroutine* gp, goroutine* next) noexcept {
+  if (GOS_LIKELY(next != nullptr)) {
+    if (GOS_UNLIKELY(next->flags == goroutine_flag::fresh)) attach_stack(mp->pp, next);
+    // Waiting here for a goroutine that is still being left could be a deadlock of two machines, each
+    // waiting for the other's: the loop waits instead.
+    if (GOS_LIKELY((gp->flags | next->flags) == 0 && !carries_extras(mp) && claim_to_run(mp, next))) {
+      switch_directly(gp, next);
+      return;
+    }
+  }
+  switch_away_slow(mp, gp, next);
+}
+
+// Kernel mode, no locks. Waits for exactly one ready(self()), which may already have come. Returns
+// in kernel mode, maybe on another thread.
+[[gnu::always_inline]] inline void park(wait_reason reason, const void* object) noexcept {
+  machine* mp = this_machine();
+  goroutine* gp = mp->current;
+  // relaxed: the three are for dumps.
+  gp->reason.store(reason, std::memory_order_relaxed);
+  gp->wait_object.store(object, std::memory_order_relaxed);
+  if (GOS_UNLIKELY(mp->pp == nullptr)) {
+    park_thread(mp);
+    return;
+  }
+  gp->state.store(goroutine_state::waiting, std::memory_order_relaxed);  // relaxed: for dumps and the stack scanner
+  switch_away(mp, gp, mp->pp->pick());
+}
+
+// Kernel mode. Makes a parked (or parking) goroutine runnable: next on the caller's processor, in the
+// caller's time slice; no other processor is woken for a mere hand-over.
+[[gnu::always_inline]] inline void ready(goroutine* gp) noexcept {
+  machine* mp = this_machine();
+  processor* pp = mp->pp;
+  if (GOS_UNLIKELY((gp->flags & goroutine_flag::thread) != 0 || pp == nullptr || sched.migrate)) {
+    ready_slow(gp);
+    return;
+  }
+  gp->state.store(goroutine_state::runnable, std::memory_order_relaxed);  // relaxed: for dumps
+  goroutine* displaced = pp->next.load(std::memory_order_relaxed);        // relaxed: owner only
+  pp->next.store(gp, std::memory_order_relaxed);                          // relaxed: owner only
+  if (displaced != nullptr) ready_displaced(pp, displaced);
+}
+
+// Any mode: lets others go first. False on a plain thread.
+bool yield_goroutine() noexcept;
+
+// Kernel mode: parks until the clock shows when_ns.
+void sleep_until(std::int64_t when_ns) noexcept;
+
+// Spawning: room for a goroutine, then its start. Any mode, any thread.
+goroutine* goroutine_prepare(std::uint8_t stack_class) noexcept;  // null: out of memory
+void goroutine_start(goroutine* gp) noexcept;
+void goroutine_start_in_kernel(goroutine* gp) noexcept;  // the same, in kernel mode
+void goroutine_discard(goroutine* gp) noexcept;
+
+// The main goroutine: runs gp (prepared) with the calling thread as a machine until gp has ended.
+void run_main_goroutine(goroutine* gp) noexcept;
+bool on_goroutine() noexcept;
+
+// Blocking sections. Any mode.
+void blocking_enter() noexcept;
+void blocking_exit() noexcept;
+
+// Locking to the thread. Any mode; nothing on a plain thread.
+void lock_to_thread() noexcept;
+void unlock_from_thread() noexcept;
+
+// Numbers.
+std::size_t goroutine_count() noexcept;
+std::uint64_t goroutine_started() noexcept;  // ever
+int machine_total() noexcept;
+
+}  // namespace gos::rt

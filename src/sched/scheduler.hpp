@@ -1,0 +1,160 @@
+// scheduler: the state that all processors share, and the verbs of this floor's own files.
+//
+// Private to sched. What others may use is in sched.hpp, timers.hpp and poll_source.hpp.
+//
+// How work finds a processor:
+//   INV1 A goroutine in the global queue is found: who goes idle looks there under `lock`, the same
+//        lock under which it is put, and who puts it wakes an idle processor afterwards.
+//   INV2 A goroutine in a processor's own queues is found: by its owner, by a searching machine, or
+//        by sysmon, which wakes a searcher when work waits beside idle processors. The fast paths
+//        look at idle_processors without a fence; a wake-up missed that way is made good by sysmon
+//        within one of its turns (sysmon.cpp), and sysmon turns while any processor runs.
+//   INV3 At most one machine is woken at a time (searching 0 -> 1); a searcher that finds work wakes
+//        the next one. So a burst of spawns does not become a burst of system calls.
+//   INV4 An idle processor has empty queues. Its timers may be pending: some machine sleeps no longer
+//        than until the earliest of all timers (sleeper_deadline_ns), or polls that long.
+//
+// Lock order: `lock` is a leaf: under it no other lock is taken.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <new>
+
+#include "base/spin.hpp"
+#include "platform/poller.hpp"
+#include "sched/local_queue.hpp"
+#include "sched/machine.hpp"
+#include "sched/processor.hpp"
+
+namespace gos::rt {
+
+inline constexpr int max_procs_limit = 4096;
+inline constexpr std::int64_t exit_begun = -1;  // of scheduler::main_ended_ns: sysmon ends the process
+
+struct scheduler {
+  // Read at every wake-up, written seldom.
+  alignas(cache_line_size) std::atomic<std::uint32_t> idle_processors{0};
+  std::atomic<std::uint32_t> searching{0};
+  std::atomic<std::uint32_t> global_size{0};
+  std::atomic<std::int32_t> poll_waiters{0};
+  revoke_state normal = revoke_state::none;  // of machine::revoked; immutable after start
+  std::uint8_t stack_class = 0;              // default; immutable after start
+  bool migrate = false;                      // GOS_DEBUG=migrate; immutable after start
+  std::atomic<int> max_procs{0};
+  std::atomic<int> processor_count{0};  // processors that exist; they never go away
+
+  alignas(cache_line_size) spin_lock lock;
+  goroutine_list global;                    // under lock; global_size is its size
+  processor* idle_list = nullptr;           // under lock
+  machine* idle_machines = nullptr;         // under lock
+  machine* sleeper = nullptr;               // under lock: who sleeps until sleeper_deadline_ns
+  std::int64_t sleeper_deadline_ns = never_ns;  // under lock
+  machine* poll_machine = nullptr;          // under lock: blocked in the poller
+  goroutine* free_goroutines = nullptr;     // under lock
+
+  std::atomic<bool> poll_busy{false};  // somebody looks at the poller
+  std::atomic<std::int64_t> last_poll_ns{0};
+  std::atomic<bool> started{false};
+  std::atomic<machine*> machines{nullptr};  // all, linked by all_next
+  std::atomic<int> machine_count{0};
+  std::atomic<int> max_threads{10000};
+  std::atomic<std::uint64_t> next_id{2};  // 1 is the first main goroutine
+  std::atomic<std::uint64_t> foreign_started{0};  // goroutines spawned by plain threads
+  std::atomic<bool> exiting{false};
+  std::atomic<machine*> exit_machine{nullptr};
+  std::atomic<int> exit_status{0};
+  std::atomic<std::int64_t> main_ended_ns{0};  // when a main goroutine ended whose thread is elsewhere, or exit_begun
+  std::atomic<machine*> main_home{nullptr};    // that thread's machine
+
+  alignas(poller) unsigned char poller_storage[sizeof(poller)] = {};
+  std::atomic<bool> poller_open{false};
+  poller& events() noexcept { return *std::launder(reinterpret_cast<poller*>(poller_storage)); }
+
+  std::atomic<processor*> processors[max_procs_limit] = {};
+};
+
+extern constinit scheduler sched;
+
+// Events fetched by who holds poll_busy, delivered after it is released.
+class poll_batch {
+ public:
+  void wait(std::int64_t timeout_ns) noexcept;
+  void deliver() noexcept;
+  bool any() const noexcept { return count_ > 0; }
+
+ private:
+  static constexpr int capacity = 128;
+  int count_ = 0;
+  poll_event events_[capacity];
+};
+
+// lifecycle.cpp
+void ensure_started() noexcept;  // thread-safe
+int set_processor_count(int n) noexcept;  // returns the old number
+bool poller_ensure_open() noexcept;
+
+// machine.cpp
+machine* machine_new() noexcept;
+void machine_adopt_thread(machine* mp) noexcept;  // the calling thread works as mp from now on
+void machine_thread_start(machine* mp) noexcept;  // its given processor is set
+void machine_free(machine* mp) noexcept;
+
+// idle.cpp: who has which processor
+void attach(machine* mp, processor* pp) noexcept;
+processor* detach(machine* mp) noexcept;               // in kernel mode: gives up the own one
+processor* idle_processor_take() noexcept;             // takes lock
+processor* idle_processor_take_locked() noexcept;
+void idle_processor_put_locked(processor* pp) noexcept;
+void retire(processor* pp) noexcept;                   // in the caller's hands, beyond max_procs: clears it out
+void hand_off(processor* pp) noexcept;                 // a processor in the caller's hands: to work or to rest
+void wake_one() noexcept;                              // if a processor is idle and nobody searches
+void start_machine(processor* pp, bool searching) noexcept;
+void stop_searching(machine* mp, bool found) noexcept;
+void rest(machine* mp) noexcept;                       // no work: gives the processor up, sleeps or polls, until there may be work
+void wait_for_processor(machine* mp) noexcept;         // without a processor: sleeps until given one
+bool wake_for_quit(machine* mp) noexcept;
+void wait_for_locked(machine* mp) noexcept;            // until the goroutine locked to mp is handed over
+void give_to_locked(machine* mp, goroutine* gp) noexcept;
+
+// global queue (idle.cpp)
+void global_push(goroutine* gp) noexcept;
+void global_push_list(goroutine_list& list) noexcept;
+void overflow(processor* pp, local_queue& queue) noexcept;  // moves the oldest half to the global queue
+
+// find_runnable.cpp
+goroutine* find_runnable(machine* mp) noexcept;  // null: look at quit
+bool poll_if_free() noexcept;                    // looks at the poller without waiting; true if events came
+std::int64_t earliest_timer_ns() noexcept;
+
+// worker.cpp
+void scheduler_loop(machine* mp) noexcept;  // on g0
+void attach_stack(processor* pp, goroutine* gp) noexcept;
+void give_way(machine* mp, goroutine* gp) noexcept;  // to the back of the global queue
+[[noreturn]] void stop_for_good() noexcept;
+
+// revoke.cpp
+bool ask(processor* victim, std::uint32_t what) noexcept;  // polite: answered at the next passage
+bool ask_machine(machine* mp, std::uint32_t what) noexcept;
+machine* take_begin(processor* victim) noexcept;           // forced: the processor is the caller's until take_end
+void take_end(machine* mp, bool keep) noexcept;
+void share(processor* pp, bool with_next) noexcept;        // half of what waits goes to the global queue
+
+// sysmon.cpp
+void sysmon_body(void*) noexcept;
+void sysmon_wake() noexcept;  // a processor begins to run
+void sysmon_describe(const goroutine* crashed, std::int64_t timeout_ns) noexcept;  // crash_hook, on sysmon's thread
+
+// foreign.cpp
+machine* foreign_adopt() noexcept;  // the calling plain thread meets the runtime
+
+// shrink.cpp
+bool shrink_step(std::size_t& shrunk) noexcept;  // adds to shrunk; false: the pass over all goroutines is complete
+
+// goroutine.cpp
+goroutine* goroutine_at(std::size_t index) noexcept;
+std::size_t goroutine_capacity() noexcept;  // indices below this exist
+goroutine* goroutine_take(processor* pp) noexcept;  // null: out of memory
+void goroutine_give(processor* pp, goroutine* gp) noexcept;
+
+}  // namespace gos::rt

@@ -1,0 +1,271 @@
+// sysmon: the watchdog thread. It runs no goroutines; it sees to it that nobody is held up.
+//
+// Each turn it looks at every processor that runs. One whose tick has not moved for a time slice
+// (10 ms) while work waits is asked to give way; if that is not answered (user code that never enters
+// the runtime, or a blocking call nobody told us of) the processor is taken from the thread and
+// handed on. In a section marked blocking 20 us are enough. If nothing waits it is taken too and put to
+// rest, so that a lone computation keeps nobody awake.
+// It also makes good what the fast paths may miss: work beside idle processors, late timers, I/O that
+// nobody looked at for 10 ms.
+//
+// It turns every 20 us while something happens, then more and more seldom: up to 10 ms, or 1 ms while
+// processors are idle beside running ones. When all processors have been idle for a while it sleeps
+// until attach() wakes it: an idle program has no periodic wake-ups.
+#include <cstdlib>
+
+#include "platform/clock.hpp"
+#include "platform/futex.hpp"
+#include "sched/poll_source.hpp"
+#include "sched/sched.hpp"
+
+namespace gos::rt {
+
+namespace {
+
+constexpr std::int64_t slice_ns = 10'000'000;
+constexpr std::int64_t blocking_ns = 20'000;
+constexpr std::int64_t answer_ns = 200'000;  // for a polite request
+constexpr std::int64_t turn_min_ns = 20'000;
+constexpr std::int64_t turn_max_ns = 10'000'000;
+constexpr std::int64_t turn_max_idle_beside_ns = 1'000'000;
+constexpr std::int64_t poll_late_ns = 10'000'000;
+constexpr std::int64_t rest_after_ns = 50'000'000;
+constexpr std::int64_t shrink_interval_ns = 1'000'000'000;
+constexpr std::size_t trim_max = 64;  // free stacks in one turn
+#if defined(GOS_TSAN)
+constexpr std::int64_t exit_patience_ns = 3'000'000'000;  // a report takes long
+#else
+constexpr std::int64_t exit_patience_ns = 100'000'000;
+#endif
+
+std::atomic<std::uint32_t> sleeping{0};  // futex: 1 while sysmon waits to be woken
+
+// What the last turn saw of a processor.
+struct observation {
+  std::uint32_t tick = 0;
+  machine* owner = nullptr;
+  std::int64_t since_ns = 0;
+  std::int64_t asked_ns = 0;
+};
+observation seen[max_procs_limit];
+
+bool work_waits(const processor* pp, std::int64_t now_ns) noexcept {
+  // relaxed: hints; a wrong one costs a needless hand-over or a turn.
+  return pp->queued() > 0 || pp->next.load(std::memory_order_relaxed) != nullptr ||
+         sched.global_size.load(std::memory_order_relaxed) != 0 || pp->timers.next_ns() <= now_ns ||
+         (sched.poll_waiters.load(std::memory_order_relaxed) > 0 &&
+          now_ns - sched.last_poll_ns.load(std::memory_order_relaxed) > slice_ns);
+}
+
+bool take_processor(processor* pp) noexcept {
+  machine* mp = take_begin(pp);
+  if (mp == nullptr) return false;
+  pp->new_slice();
+  take_end(mp, false);
+  hand_off(pp);
+  return true;
+}
+
+// A goroutine that parks inside its blocking section and ends it on another machine leaves its mark here.
+void forget_blocking_elsewhere(machine* mp) noexcept {
+  goroutine* marked = mp->blocking.load(std::memory_order_relaxed);  // relaxed: a hint
+  if (marked == nullptr || marked == __atomic_load_n(&mp->current, __ATOMIC_RELAXED)) return;
+  mp->blocking.compare_exchange_strong(marked, nullptr, std::memory_order_relaxed, std::memory_order_relaxed);  // relaxed: a hint
+}
+
+// True if something was done.
+bool watch(processor* pp, observation& last, std::int64_t now_ns) noexcept {
+  machine* mp = pp->owner.load(std::memory_order_acquire);  // acquire: pairs with attach()
+  if (mp != nullptr) forget_blocking_elsewhere(mp);
+  const std::uint32_t tick = pp->tick.load(std::memory_order_relaxed);  // relaxed: compared with itself
+  if (mp != last.owner || tick != last.tick) {
+    last = {tick, mp, now_ns, 0};
+    return false;
+  }
+  // A timer that was firing when its processor went away came back to a heap that nobody has.
+  if (mp == nullptr) return pp->timers.next_ns() < now_ns - slice_ns && pp->timers.run(now_ns) > 0;
+  const std::int64_t held_ns = now_ns - last.since_ns;
+  goroutine* blocking = mp->blocking.load(std::memory_order_relaxed);  // relaxed: a hint
+  if (blocking != nullptr && blocking == __atomic_load_n(&mp->current, __ATOMIC_RELAXED) && held_ns >= blocking_ns &&
+      work_waits(pp, now_ns)) {
+    return take_processor(pp);
+  }
+  if (held_ns < slice_ns) return false;
+  if (!work_waits(pp, now_ns)) return take_processor(pp);
+  if (last.asked_ns == 0) {
+    last.asked_ns = now_ns;
+    ask(pp, request::reschedule);
+    return true;
+  }
+  return now_ns - last.asked_ns >= answer_ns && take_processor(pp);
+}
+
+// Work beside idle processors, which the fast paths did not see or a goroutine made before a long
+// computation; late timers.
+bool wake_for_missed_work(int count, std::int64_t now_ns) noexcept {
+  // relaxed: hints.
+  if (sched.idle_processors.load(std::memory_order_relaxed) == 0 || sched.searching.load(std::memory_order_relaxed) != 0) {
+    return false;
+  }
+  bool missed = sched.global_size.load(std::memory_order_relaxed) != 0;  // relaxed: a hint
+  for (int i = 0; i < count && !missed; ++i) {
+    const processor* pp = sched.processors[i].load(std::memory_order_relaxed);  // relaxed: behind the count
+    const bool held = pp->tick.load(std::memory_order_relaxed) == seen[i].tick &&  // relaxed: compared with itself
+                      now_ns - seen[i].since_ns > turn_min_ns;
+    missed = (held && (pp->queued() > 0 || pp->next.load(std::memory_order_relaxed) != nullptr)) ||  // relaxed: a hint
+             pp->timers.next_ns() < now_ns - turn_min_ns;
+  }
+  if (missed) wake_one();
+  return missed;
+}
+
+// A main goroutine has ended, and its thread is not back in run(). If it is held by a goroutine that does
+// not come back, the program ends all the same (SP-04). A thread that is merely on its way, on a loaded
+// computer, is in kernel mode; one whose goroutines enter the runtime answers the request.
+void end_if_held(std::int64_t main_ended_ns, std::int64_t now_ns) noexcept {
+  machine* home = sched.main_home.load(std::memory_order_relaxed);  // relaxed: written before main_ended_ns
+  ask_machine(home, request::reschedule);  // again: an earlier one may have been dropped
+  if (now_ns - main_ended_ns <= exit_patience_ns) return;
+  // acquire: pairs with kernel_leave().
+  const bool held = home->in_kernel.load(std::memory_order_acquire) == 0 || __atomic_load_n(&home->locked, __ATOMIC_RELAXED) != nullptr;
+  // acq_rel: pairs with leave_before_exit(). relaxed: then it is back.
+  if (held && sched.main_ended_ns.compare_exchange_strong(main_ended_ns, exit_begun, std::memory_order_acq_rel, std::memory_order_relaxed)) {
+    std::exit(sched.exit_status.load(std::memory_order_relaxed));  // relaxed: written before main_ended_ns
+  }
+}
+
+// True if a processor runs.
+bool turn(std::int64_t now_ns, bool& acted) noexcept {
+  const int count = sched.processor_count.load(std::memory_order_acquire);  // acquire: pairs with its publication
+  bool running = false;
+  acted = false;
+  for (int i = 0; i < count; ++i) {
+    processor* pp = sched.processors[i].load(std::memory_order_relaxed);  // relaxed: behind the count
+    if (pp->owner.load(std::memory_order_relaxed) != nullptr) running = true;  // relaxed: a look
+    if (watch(pp, seen[i], now_ns)) acted = true;
+  }
+  if (running && now_ns - sched.last_poll_ns.load(std::memory_order_relaxed) > poll_late_ns && poll_if_free()) {  // relaxed: a hint
+    acted = true;
+  }
+  // All rest, and the last to do so found the poller busy, with us.
+  if (!running && sched.poll_waiters.load(std::memory_order_relaxed) > 0 &&
+      !sched.poll_busy.load(std::memory_order_relaxed)) {  // relaxed: hints
+    wake_one();
+    acted = true;
+  }
+  if (wake_for_missed_work(count, now_ns)) acted = true;
+  std::int64_t main_ended_ns = sched.main_ended_ns.load(std::memory_order_acquire);  // acquire: pairs with main_ended()
+  if (main_ended_ns != 0) {
+    running = true;
+    end_if_held(main_ended_ns, now_ns);
+  }
+  return running;
+}
+
+// Sleeps until a processor runs again; not if one does already.
+void sleep_until_needed() noexcept {
+  // seq_cst: pairs with sysmon_wake(): either it sees us sleeping, or we see its processor taken (under lock).
+  sleeping.store(1, std::memory_order_seq_cst);
+  bool idle = false;
+  {
+    spin_guard guard(sched.lock);
+    // relaxed: under lock.
+    idle = static_cast<int>(sched.idle_processors.load(std::memory_order_relaxed)) >= sched.max_procs.load(std::memory_order_relaxed) &&
+           sched.main_ended_ns.load(std::memory_order_relaxed) == 0;  // relaxed: its machine has a processor
+  }
+  if (idle) {
+    // acquire: pairs with sysmon_wake().
+    while (sleeping.load(std::memory_order_acquire) == 1) futex_wait(sleeping, 1);
+  }
+  sleeping.store(0, std::memory_order_relaxed);  // relaxed: only sysmon and its wakers look
+}
+
+std::atomic<const goroutine*> crashed_goroutine{nullptr};
+std::atomic<std::uint32_t> described{0};  // futex: 1 when sysmon has said what it knows
+
+void nap(std::int64_t ns) noexcept {
+  static std::atomic<std::uint32_t> never_woken{0};
+  futex_wait(never_woken, 0, ns);
+}
+
+void describe_crashed() noexcept {
+  // acquire: pairs with sysmon_describe().
+  const goroutine* gp = crashed_goroutine.load(std::memory_order_acquire);
+  if (GOS_LIKELY(gp == nullptr)) return;
+  if (crash_hook != nullptr) crash_hook(gp);
+  described.store(1, std::memory_order_release);  // release: pairs with sysmon_describe()
+  futex_wake(described, 1);
+  stop_for_good();
+}
+
+}  // namespace
+
+void sysmon_wake() noexcept {
+  // relaxed: the processor was taken under scheduler::lock, which orders this look after sysmon's store.
+  if (GOS_LIKELY(sleeping.load(std::memory_order_relaxed) == 0)) return;
+  sleeping.store(0, std::memory_order_release);  // release: pairs with sleep_until_needed()
+  futex_wake(sleeping, 1);
+}
+
+void sysmon_describe(const goroutine* crashed, std::int64_t timeout_ns) noexcept {
+  crashed_goroutine.store(crashed, std::memory_order_release);  // release: pairs with describe_crashed()
+  sysmon_wake();
+  // acquire: pairs with describe_crashed().
+  if (described.load(std::memory_order_acquire) == 0) futex_wait(described, 0, timeout_ns);
+}
+
+void sysmon_body(void*) noexcept {
+  std::int64_t delay_ns = turn_min_ns;
+  int quiet_turns = 0;
+  std::int64_t idle_since_ns = 0;
+  std::int64_t last_shrink_ns = 0;
+  bool active_since_shrink = false;
+  bool shrinking = false;  // a pass is under way
+  bool trimming = false;
+  for (;;) {
+    nap(delay_ns);
+    describe_crashed();
+    // relaxed: a helper that sees it late does no harm.
+    if (sched.exiting.load(std::memory_order_relaxed)) stop_for_good();
+    const std::int64_t now_ns = monotonic_ns();
+    bool acted = false;
+    const bool running = turn(now_ns, acted);
+    if (running) {
+      idle_since_ns = 0;
+      active_since_shrink = true;
+    } else if (idle_since_ns == 0) {
+      idle_since_ns = now_ns;
+    }
+    if (now_ns - last_shrink_ns > shrink_interval_ns && active_since_shrink) {
+      last_shrink_ns = now_ns;
+      // What was parked or freed since the last time has now rested for up to an interval. One more
+      // pass comes after the last activity.
+      active_since_shrink = false;
+      shrinking = trimming = true;
+    }
+    if (shrinking) {
+      std::size_t shrunk = 0;
+      shrinking = shrink_step(shrunk);
+      if (shrunk > 0) active_since_shrink = true;
+    }
+    if (trimming) trimming = stack_pool_trim(trim_max) == trim_max;
+    if (shrinking || trimming) acted = true;
+    quiet_turns = acted ? 0 : quiet_turns + 1;
+    if (acted) {
+      delay_ns = turn_min_ns;
+    } else if (quiet_turns > 50) {
+      // relaxed: a hint.
+      const bool idle_beside = sched.idle_processors.load(std::memory_order_relaxed) != 0 && running;
+      const std::int64_t bound_ns = idle_beside ? turn_max_idle_beside_ns : turn_max_ns;
+      delay_ns = delay_ns * 2 < bound_ns ? delay_ns * 2 : bound_ns;
+    }
+    if (idle_since_ns != 0 && now_ns - idle_since_ns > rest_after_ns && !active_since_shrink && !shrinking && !trimming) {
+      sleep_until_needed();
+      delay_ns = turn_min_ns;
+      quiet_turns = 0;
+      idle_since_ns = 0;
+    }
+  }
+}
+
+}  // namespace gos::rt
