@@ -1,0 +1,165 @@
+// go: the public calls that start, end and yield goroutines. Each forwards to one verb of the scheduler.
+#include <gossamer/go.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
+#include <iterator>
+#include <new>
+#include <string>
+
+#include "api/local.hpp"
+#include "base/race.hpp"
+#include "panic/body.hpp"
+#include "panic/stack_trace.hpp"
+#include "platform/clock.hpp"
+#include "platform/stack.hpp"
+#include "platform/thread.hpp"
+#include "sched/sched.hpp"
+
+namespace gos {
+
+namespace {
+
+using rt::goroutine;
+
+// goroutine::entry of every goroutine: in user mode, on its stack.
+void goroutine_entry(goroutine* gp) {
+  rt::race_acquire(gp);  // MM-01: pairs with goroutine_start()
+  rt::race_acquire(gp->stack_base);  // TSan cannot be told that a stack is new: its users come one after the other
+  void* const closure = gp->closure;
+  rt::run_goroutine_body(gp->body, closure);
+  if (gp->locals != nullptr) rt::destroy_locals(gp);
+  if (closure != gp->inline_closure) std::free(closure);
+  rt::race_release(gp->stack_base);
+  rt::race_release(&gp->closure);  // so do the users of the record; pairs with goroutine_prepare()
+}
+
+struct main_call {
+  detail::main_function body;
+  void* callable;
+  int result;
+};
+
+void run_main_body(void* storage) {
+  auto* call = *static_cast<main_call**>(storage);
+  call->result = call->body(call->callable);
+  // relaxed: published by the end of this goroutine. For the case that the thread of run() does not come back.
+  rt::sched.exit_status.store(call->result, std::memory_order_relaxed);
+  // SP-06: a goroutine that panics right now is given the time to end the process.
+  // On another processor a yield gives it none: so by the clock, up to a tenth of a second.
+  for (int round = 0; round < 1000 && rt::panicking(); ++round) {
+    rt::yield_goroutine();
+    rt::kernel_section kernel;
+    rt::sleep_until(rt::monotonic_ns() + 100'000);
+  }
+  rt::race_release(call);
+}
+
+// crash_hook: what a crash report says of a goroutine beyond the error itself.
+void describe_goroutine(const void* which) noexcept {
+  const auto* gp = static_cast<const goroutine*>(which);
+  std::string text;
+  if (gp == nullptr) {
+    if (!rt::on_goroutine()) return;
+    gp = rt::current_goroutine();
+    void* frames[64];
+    text = "\ngoroutine " + std::to_string(gp->id) + " [running]:\n";
+    text += rt::describe_stack(frames, rt::capture_stack(frames, std::size(frames), 2));
+  }
+  if (gp->spawn_pc != nullptr) {
+    const std::string site = rt::describe_stack(&gp->spawn_pc, 1);
+    const std::size_t line_end = std::min(site.find('\n'), site.size());
+    text += "created by " + site.substr(0, line_end) + " in goroutine " + std::to_string(gp->parent_id) + site.substr(line_end);
+  }
+  rt::write_error(text.data(), text.size());
+}
+
+// Whoever starts goroutines links this file.
+[[maybe_unused]] const bool crash_hook_set = [] {
+  rt::crash_hook = describe_goroutine;
+  return true;
+}();
+
+constexpr std::size_t main_stack_size = std::size_t{8} << 20;
+
+}  // namespace
+
+namespace detail {
+
+spawn_ticket spawn_begin(std::size_t size, std::size_t alignment, const spawn_options* options) {
+  std::uint8_t stack_class = 0;
+  if (options != nullptr && options->stack_size != 0) stack_class = rt::stack_class_for(options->stack_size);
+  const bool fits = size <= goroutine::inline_closure_size && alignment <= alignof(std::max_align_t);
+  // From malloc's family: who frees it no longer knows its alignment.
+  const std::size_t aligned = std::max(alignment, alignof(std::max_align_t));
+  void* storage = fits ? nullptr : std::aligned_alloc(aligned, (size + aligned - 1) / aligned * aligned);
+  if (!fits && storage == nullptr) throw std::bad_alloc();
+  goroutine* gp = rt::goroutine_prepare(stack_class);
+  if (gp == nullptr) {
+    std::free(storage);
+    throw std::bad_alloc();
+  }
+  gp->closure = fits ? gp->inline_closure : storage;
+  if (options != nullptr && !options->name.empty()) {
+    char* name = rt::goroutine_extra_of(*gp).name;
+    const std::size_t length = std::min(options->name.size(), sizeof rt::goroutine_extra::name - 1);
+    std::memcpy(name, options->name.data(), length);
+    name[length] = '\0';
+  }
+  return {gp->closure, gp};
+}
+
+void spawn_commit(spawn_ticket ticket, body_function body, void* site) noexcept {
+  auto* gp = static_cast<goroutine*>(ticket.gp);
+  gp->body = body;
+  gp->entry = goroutine_entry;
+  gp->spawn_pc = site != nullptr ? site : __builtin_return_address(0);
+  rt::goroutine_start(gp);
+}
+
+void spawn_commit_in_kernel(spawn_ticket ticket, body_function body) noexcept {
+  auto* gp = static_cast<goroutine*>(ticket.gp);
+  gp->body = body;
+  gp->entry = goroutine_entry;
+  gp->spawn_pc = nullptr;
+  rt::goroutine_start_in_kernel(gp);
+}
+
+void spawn_abort(spawn_ticket ticket) noexcept {
+  auto* gp = static_cast<goroutine*>(ticket.gp);
+  if (ticket.storage != gp->inline_closure) std::free(ticket.storage);
+  rt::goroutine_discard(gp);
+}
+
+void spawn_empty_callable() noexcept { rt::fatal("go of nil func value"); }
+
+int run_main(main_function body, void* callable) {
+  if (rt::on_goroutine()) rt::fatal("gos::run called from a goroutine: it starts the main one; use gos::go or gos::spawn here");
+  main_call call{body, callable, 0};
+  goroutine* gp = rt::goroutine_prepare(rt::stack_class_for(main_stack_size));
+  if (gp == nullptr) throw std::bad_alloc();
+  ::new (static_cast<void*>(gp->inline_closure)) main_call*(&call);
+  gp->closure = gp->inline_closure;
+  gp->body = run_main_body;
+  gp->entry = goroutine_entry;
+  gp->spawn_pc = nullptr;
+  rt::run_main_goroutine(gp);
+  rt::race_acquire(&call);
+  return call.result;
+}
+
+void blocking_begin() noexcept { rt::blocking_enter(); }
+void blocking_end() noexcept { rt::blocking_exit(); }
+
+}  // namespace detail
+
+void yield() {
+  if (!rt::yield_goroutine()) rt::thread_yield();
+}
+
+pin::pin() { rt::lock_to_thread(); }
+pin::~pin() { rt::unlock_from_thread(); }
+
+}  // namespace gos

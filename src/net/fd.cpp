@@ -1,0 +1,266 @@
+// See fd.hpp.
+#include "net/fd.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <new>
+#include <string>
+
+#include "net/kernel_calls.hpp"
+
+namespace gos::rt {
+
+// Where net_fds come from and go to: one list for all processors, touched when a connection begins and ends.
+class net_fd_pool {
+ public:
+  net_fd* take() {
+    if (net_fd* first = pop()) return first;
+    constexpr std::size_t chunk_size = 32;
+    auto* chunk = new net_fd[chunk_size];  // never deleted; reached through the list
+    for (std::size_t i = 1; i < chunk_size; ++i) put(&chunk[i]);
+    return chunk;
+  }
+
+  void put(net_fd* fd) noexcept {
+    kernel_section kernel;
+    spin_guard guard(lock_);
+    fd->next_free_ = first_;
+    first_ = fd;
+  }
+
+ private:
+  net_fd* pop() noexcept {
+    kernel_section kernel;
+    spin_guard guard(lock_);
+    net_fd* first = first_;
+    if (first != nullptr) first_ = std::exchange(first->next_free_, nullptr);
+    return first;
+  }
+
+  spin_lock lock_;
+  net_fd* first_ = nullptr;  // under lock_
+};
+
+namespace {
+
+constinit net_fd_pool pool;
+
+std::error_code system_error_of(std::ptrdiff_t negative) noexcept {
+  return {static_cast<int>(-negative), std::system_category()};
+}
+
+// What poll_desc knows as a deadline.
+std::int64_t deadline_of(std::optional<time_point> when) noexcept {
+  if (!when || *when == time_point{} || *when == time_point::max()) return no_deadline_ns;
+  const std::int64_t ns = std::chrono::duration_cast<std::chrono::nanoseconds>(when->time_since_epoch()).count();
+  return std::max<std::int64_t>(ns, 1);  // the past is the past; 0 is taken
+}
+
+}  // namespace
+
+net_fd* net_fd::open(int fd, const char* network) {
+  net_fd* made = nullptr;
+  try {
+    made = pool.take();
+  } catch (...) {
+    kernel_calls::close(fd);
+    throw;
+  }
+  made->network_ = network;
+  made->set_addresses({}, {});
+  made->desc_.open(fd);
+  return made;
+}
+
+void net_fd::retire() noexcept {
+  if (desc_.close() || number() < 0) {
+    pool.put(this);
+    return;
+  }
+  // Somebody is still inside close(): the handle ends before its calls. Your bug; the memory is kept.
+}
+
+error net_fd::failure(std::string_view operation, std::error_code code, const char* call, std::size_t transferred) const {
+  std::string text(operation);
+  text += ' ';
+  text += network_;
+  if (!local_.empty()) text += ' ' + local_.to_string();
+  if (!remote_.empty() && operation != "set") text += (local_.empty() ? " " : "->") + remote_.to_string();
+  if (call != nullptr) (text += ": ") += call;
+  return {code, text, {}, transferred};
+}
+
+template <class Call>
+net_fd::attempt net_fd::try_until_done(direction d, Call call) noexcept {
+  attempt a;
+  a.cause = desc_.prepare(d);
+  while (!a.cause) {
+    a.count = call(desc_.fd());
+    if (a.count >= 0) break;
+    if (a.count == -EAGAIN) {
+      a.cause = desc_.wait(d);
+    } else if (a.count != -EINTR) {
+      a.cause = system_error_of(a.count);
+      a.from_call = true;
+    }
+  }
+  return a;
+}
+
+net_fd::attempt net_fd::read_piece(std::byte* buffer, std::size_t size) noexcept {
+  attempt a;
+  if (!desc_.begin(direction::read)) {
+    a.cause = io_errc::closed;
+    return a;
+  }
+  if (size != 0) a = try_until_done(direction::read, [=](int fd) { return kernel_calls::receive(fd, buffer, size); });
+  desc_.end(direction::read);
+  return a;
+}
+
+result<std::size_t> net_fd::read_some(std::byte* buffer, std::size_t size) {
+  const attempt a = read_piece(buffer, size);
+  if (a.cause) return std::unexpected(failure("read", a.cause, a.from_call ? "read" : nullptr));
+  return static_cast<std::size_t>(a.count);
+}
+
+result<std::size_t> net_fd::read_full(std::byte* buffer, std::size_t size) {
+  for (std::size_t done = 0; done < size;) {
+    attempt a = read_piece(buffer + done, size - done);
+    if (!a.cause && a.count == 0) a.cause = done == 0 ? io_errc::end_of_file : io_errc::unexpected_end_of_file;
+    if (a.cause) return std::unexpected(failure("read", a.cause, a.from_call ? "read" : nullptr, done));
+    done += static_cast<std::size_t>(a.count);
+  }
+  return size;
+}
+
+net_fd::attempt net_fd::write_piece(const std::byte* data, std::size_t size) noexcept {
+  return try_until_done(direction::write, [=](int fd) { return kernel_calls::send(fd, data, size); });
+}
+
+result<std::size_t> net_fd::write_some(const std::byte* data, std::size_t size) {
+  if (!desc_.begin(direction::write)) return std::unexpected(failure("write", io_errc::closed));
+  attempt a;
+  if (size != 0) a = write_piece(data, size);
+  desc_.end(direction::write);
+  if (a.cause) return std::unexpected(failure("write", a.cause, a.from_call ? "write" : nullptr));
+  return static_cast<std::size_t>(a.count);
+}
+
+result<std::size_t> net_fd::write_all(const std::byte* data, std::size_t size) {
+  if (!desc_.begin(direction::write)) return std::unexpected(failure("write", io_errc::closed));
+  attempt a;
+  std::size_t done = 0;
+  while (done < size) {
+    a = write_piece(data + done, size - done);
+    if (a.cause) break;
+    done += static_cast<std::size_t>(a.count);
+  }
+  desc_.end(direction::write);
+  if (a.cause) return std::unexpected(failure("write", a.cause, a.from_call ? "write" : nullptr, done));
+  return size;
+}
+
+result<net_fd*> net_fd::accept() {
+  if (!desc_.begin(direction::read)) return std::unexpected(failure("accept", io_errc::closed));
+  socket_address remote;
+  const attempt a = try_until_done(direction::read, [&remote](int fd) {
+    remote = socket_address();
+    const int got = kernel_calls::accept(fd, &remote.generic, &remote.size);
+    return got == -ECONNABORTED ? -EINTR : got;  // the client gave up while it was queued: the next, please
+  });
+  desc_.end(direction::read);
+  if (a.cause) return std::unexpected(failure("accept", a.cause, a.from_call ? "accept4" : nullptr));
+
+  const int fd = static_cast<int>(a.count);
+  net_fd* made = open(fd, network_);
+  net::endpoint local = local_;
+  if (is_unspecified(local_)) {
+    socket_address address;
+    if (kernel_calls::local_address(fd, &address.generic, &address.size) == 0) local = address.to_endpoint();
+  }
+  made->set_addresses(local, remote.to_endpoint());
+  return made;
+}
+
+result<void> net_fd::connect(const net::endpoint& remote) {
+  if (!desc_.begin(direction::write)) return std::unexpected(failure("dial", io_errc::closed));
+  const socket_address to(remote);
+  attempt a;
+  a.cause = desc_.prepare(direction::write);
+  if (!a.cause) {
+    const int fd = desc_.fd();
+    int error = -kernel_calls::connect(fd, &to.generic, to.size);
+    // EINTR: a connect that was interrupted goes on in the background, as one in progress does.
+    while (!a.cause && (error == EINPROGRESS || error == EALREADY || error == EINTR)) {
+      a.cause = desc_.wait(direction::write);
+      if (a.cause) break;
+      error = kernel_calls::take_error(fd);
+      if (error != 0) continue;
+      // No error and no peer: the event was not about us.
+      socket_address peer;
+      if (kernel_calls::peer_address(fd, &peer.generic, &peer.size) != 0) error = EINPROGRESS;
+    }
+    if (!a.cause && error != 0 && error != EISCONN) {
+      a.cause = system_error_of(-error);
+      a.from_call = true;
+    }
+  }
+  set_addresses({}, remote);
+  if (!a.cause) set_addresses_of(desc_.fd());
+  desc_.end(direction::write);
+  if (!a.cause) return {};
+  return std::unexpected(failure("dial", a.cause, a.from_call ? "connect" : nullptr));
+}
+
+void net_fd::set_addresses_of(int fd) noexcept {
+  socket_address local, remote;
+  if (kernel_calls::local_address(fd, &local.generic, &local.size) == 0) local_ = local.to_endpoint();
+  if (kernel_calls::peer_address(fd, &remote.generic, &remote.size) == 0) remote_ = remote.to_endpoint();
+}
+
+template <class Call>
+result<void> net_fd::with_reference(std::string_view operation, const char* name, Call call) {
+  if (!desc_.begin()) return std::unexpected(failure(operation, io_errc::closed));
+  const int got = call(desc_.fd());
+  desc_.end();
+  if (got < 0) return std::unexpected(failure(operation, system_error_of(got), name));
+  return {};
+}
+
+result<void> net_fd::shut_down(int how) {
+  return with_reference("close", "shutdown", [how](int fd) { return kernel_calls::shutdown(fd, how); });
+}
+
+result<void> net_fd::set_option(int level, int name, int value) {
+  return with_reference("set", "setsockopt", [=](int fd) { return kernel_calls::set_option(fd, level, name, value); });
+}
+
+result<void> net_fd::set_linger(int seconds) {
+  return with_reference("set", "setsockopt", [=](int fd) { return kernel_calls::set_linger(fd, seconds); });
+}
+
+result<void> net_fd::set_deadlines(bool read, bool write, std::optional<time_point> when) {
+  return with_reference("set", nullptr, [=, this](int) {
+    const std::int64_t deadline_ns = deadline_of(when);
+    if (read) desc_.set_deadline(direction::read, deadline_ns);
+    if (write) desc_.set_deadline(direction::write, deadline_ns);
+    return 0;
+  });
+}
+
+result<void> net_fd::wait_for(direction d) {
+  if (!desc_.begin(d)) return std::unexpected(error(io_errc::closed));
+  const std::error_code cause = desc_.wait(d);
+  desc_.end(d);
+  if (cause) return std::unexpected(error(cause));
+  return {};
+}
+
+result<void> net_fd::close() {
+  if (!desc_.close()) return std::unexpected(failure("close", io_errc::closed));
+  return {};
+}
+
+}  // namespace gos::rt

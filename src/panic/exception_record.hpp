@@ -1,0 +1,25 @@
+// exception_record: a C++ exception as the value of a panic.
+#pragma once
+
+#include <exception>
+#include <gossamer/detail/panic_record.hpp>
+#include <string>
+#include <typeinfo>
+
+namespace gos::rt {
+
+class exception_record final : public detail::panic_record {
+ public:
+  exception_record(std::exception_ptr exception, const std::type_info* type) noexcept;
+
+  std::string text() const override;  // what(), or what panic_text says of the common types
+  const void* find(const std::type_info& type) const noexcept override;
+  [[noreturn]] void raise() const override;
+  bool equals(const panic_record& other) const override;  // the same exception object
+
+ private:
+  std::exception_ptr exception_;
+  const std::type_info* type_;
+};
+
+}  // namespace gos::rt

@@ -1,0 +1,175 @@
+// See symbols.hpp.
+//
+// INV1 A table is published once, complete, and never changed or freed: who reads needs no lock.
+// INV2 Two threads that build the same table at once both build it; the second throws its own away.
+//      Rejected: a lock around building: the caller may be a thread that crashes beside another one.
+#include "panic/symbols.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <cxxabi.h>
+#include <dlfcn.h>
+#include <elf.h>
+#include <fcntl.h>
+#include <link.h>
+#include <memory>
+#include <string_view>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <vector>
+
+namespace gos::rt {
+
+namespace {
+
+struct function_symbol {
+  std::uintptr_t begin = 0;
+  std::uintptr_t size = 0;
+  std::uint32_t name = 0;  // offset in names
+};
+
+struct symbol_table {
+  std::uintptr_t load_address = 0;
+  std::vector<function_symbol> functions;  // by begin
+  std::string names;
+  symbol_table* next = nullptr;
+};
+
+std::atomic<symbol_table*> tables{nullptr};
+
+// A file in memory for as long as it is read.
+class mapped_file {
+ public:
+  explicit mapped_file(const char* path) noexcept {
+    const int fd = ::open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return;
+    struct stat info;
+    if (::fstat(fd, &info) == 0 && info.st_size > 0) {
+      void* at = ::mmap(nullptr, static_cast<std::size_t>(info.st_size), PROT_READ, MAP_PRIVATE, fd, 0);
+      if (at != MAP_FAILED) {
+        data_ = static_cast<const char*>(at);
+        size_ = static_cast<std::size_t>(info.st_size);
+      }
+    }
+    ::close(fd);
+  }
+  ~mapped_file() {
+    if (data_ != nullptr) ::munmap(const_cast<char*>(data_), size_);
+  }
+  mapped_file(const mapped_file&) = delete;
+  mapped_file& operator=(const mapped_file&) = delete;
+
+  // `count` objects at `offset`, or null when the file ends before.
+  template <class T>
+  const T* at(std::uint64_t offset, std::uint64_t count = 1) const noexcept {
+    if (offset > size_ || count > (size_ - offset) / sizeof(T)) return nullptr;
+    return reinterpret_cast<const T*>(data_ + offset);
+  }
+
+ private:
+  const char* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+void read_functions(const mapped_file& file, const ElfW(Shdr) * sections, std::size_t count, std::uint32_t type,
+                    symbol_table& into) {
+  for (std::size_t i = 0; i < count; ++i) {
+    const ElfW(Shdr)& section = sections[i];
+    if (section.sh_type != type || section.sh_link >= count) continue;
+    const ElfW(Shdr)& strings = sections[section.sh_link];
+    const auto* text = file.at<char>(strings.sh_offset, strings.sh_size);
+    const std::size_t symbols = section.sh_size / sizeof(ElfW(Sym));
+    const auto* symbol = file.at<ElfW(Sym)>(section.sh_offset, symbols);
+    if (text == nullptr || symbol == nullptr) continue;
+    for (std::size_t k = 0; k < symbols; ++k) {
+      if (ELF64_ST_TYPE(symbol[k].st_info) != STT_FUNC || symbol[k].st_value == 0) continue;
+      if (symbol[k].st_name >= strings.sh_size) continue;
+      const char* name = text + symbol[k].st_name;
+      const std::size_t length = ::strnlen(name, strings.sh_size - symbol[k].st_name);
+      into.functions.push_back({symbol[k].st_value, symbol[k].st_size, static_cast<std::uint32_t>(into.names.size())});
+      into.names.append(name, length);
+      into.names.push_back('\0');
+    }
+  }
+}
+
+std::unique_ptr<symbol_table> read_table(const char* path, std::uintptr_t load_address) {
+  auto table = std::make_unique<symbol_table>();
+  table->load_address = load_address;
+  const mapped_file file(path);
+  const auto* header = file.at<ElfW(Ehdr)>(0);
+  if (header == nullptr || std::memcmp(header->e_ident, ELFMAG, SELFMAG) != 0) return table;
+  const auto* sections = file.at<ElfW(Shdr)>(header->e_shoff, header->e_shnum);
+  if (sections == nullptr) return table;
+  read_functions(file, sections, header->e_shnum, SHT_SYMTAB, *table);
+  if (table->functions.empty()) read_functions(file, sections, header->e_shnum, SHT_DYNSYM, *table);
+  std::sort(table->functions.begin(), table->functions.end(),
+            [](const function_symbol& a, const function_symbol& b) { return a.begin < b.begin; });
+  return table;
+}
+
+const symbol_table& table_of(const char* path, std::uintptr_t load_address) {
+  // acquire: pairs with the exchange below; the table is complete.
+  symbol_table* first = tables.load(std::memory_order_acquire);
+  for (const symbol_table* t = first; t != nullptr; t = t->next) {
+    if (t->load_address == load_address) return *t;
+  }
+  std::unique_ptr<symbol_table> made = read_table(path, load_address);
+  for (;;) {
+    made->next = first;
+    // release: pairs with the loads here; acquire on failure: somebody else's table may be the one.
+    if (tables.compare_exchange_strong(first, made.get(), std::memory_order_release, std::memory_order_acquire)) {
+      return *made.release();
+    }
+    for (const symbol_table* t = first; t != nullptr; t = t->next) {
+      if (t->load_address == load_address) return *t;
+    }
+  }
+}
+
+const char* base_name(const char* path) noexcept {
+  const char* slash = std::strrchr(path, '/');
+  return slash != nullptr ? slash + 1 : path;
+}
+
+}  // namespace
+
+std::string demangle(const char* mangled) {
+  int status = 0;
+  const std::unique_ptr<char, void (*)(void*)> readable(abi::__cxa_demangle(mangled, nullptr, nullptr, &status),
+                                                        std::free);
+  return status == 0 && readable != nullptr ? std::string(readable.get()) : std::string(mangled);
+}
+
+symbol_place find_symbol(void* pc) {
+  symbol_place place;
+  Dl_info info{};
+  link_map* module = nullptr;
+  if (::dladdr1(pc, &info, reinterpret_cast<void**>(&module), RTLD_DL_LINKMAP) == 0 || module == nullptr) return place;
+  const auto address = reinterpret_cast<std::uintptr_t>(pc);
+  // The executable's own entry has no name; l_addr is what its addresses were moved by.
+  const bool program = module->l_name == nullptr || *module->l_name == '\0';
+  place.module = base_name(info.dli_fname != nullptr ? info.dli_fname : "");
+  place.module_offset = address - module->l_addr;
+  const symbol_table& table = table_of(program ? "/proc/self/exe" : info.dli_fname, module->l_addr);
+  auto after = std::upper_bound(table.functions.begin(), table.functions.end(), place.module_offset,
+                                [](std::uintptr_t at, const function_symbol& f) { return at < f.begin; });
+  if (after != table.functions.begin()) {
+    const function_symbol& f = *std::prev(after);
+    if (place.module_offset - f.begin < std::max<std::uintptr_t>(f.size, 1)) {
+      place.function = demangle(table.names.c_str() + f.name);
+      place.offset = place.module_offset - f.begin;
+      return place;
+    }
+  }
+  if (info.dli_sname != nullptr) {
+    place.function = demangle(info.dli_sname);
+    place.offset = address - reinterpret_cast<std::uintptr_t>(info.dli_saddr);
+  }
+  return place;
+}
+
+}  // namespace gos::rt

@@ -1,0 +1,100 @@
+// waiter: one goroutine (or plain thread) waiting on one object.
+//
+// Front door of park. A waiter lives on the stack of who waits; a wait_queue is an intrusive list of
+// them, guarded by the object's spin_lock. A wait on several objects at once (select, or one object
+// and a timeout) has one waiter per object, and all share one claim: the first waker that takes the
+// claim wakes, the others skip the waiter.
+//
+// INV1 A waiter is linked into at most one queue; `queued` says so, under that queue's lock.
+// INV2 Who pops a waiter owns its wake-up: it must fill in the outcome and then call
+//      ready(waiter->gp) exactly once. After that call the waiter is gone.
+// INV3 With a claim, only the one that took it may touch data, ok, or call ready.
+// INV4 Who shared a claim over several queues removes its losing waiters from their queues (under
+//      each lock) before its frame ends.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "sched/goroutine.hpp"
+
+namespace gos::rt {
+
+// The word that the arms of one wait share.
+class claim {
+ public:
+  static constexpr std::uint32_t nobody = UINT32_MAX;
+
+  // True for exactly one caller over the claim's life: `arm` (any value but nobody) has won.
+  [[nodiscard]] bool take(std::uint32_t arm) noexcept {
+    std::uint32_t expected = nobody;
+    // acq_rel: the winner sees what earlier phases of the wait wrote, and winner() sees the winner.
+    // relaxed on failure: a loser looks at nothing.
+    return winner_.compare_exchange_strong(expected, arm, std::memory_order_acq_rel, std::memory_order_relaxed);
+  }
+
+  // The arm that won, or nobody. acquire: pairs with take().
+  std::uint32_t winner() const noexcept { return winner_.load(std::memory_order_acquire); }
+
+ private:
+  std::atomic<std::uint32_t> winner_{nobody};
+};
+
+struct waiter {
+  waiter* next = nullptr;
+  waiter* prev = nullptr;
+  goroutine* gp = nullptr;
+  claim* shared = nullptr;   // null: this waiter is the only one of its wait
+  void* data = nullptr;      // the object's: where to put or take an element, ...
+  std::uint32_t arm = 0;     // which arm of a select
+  bool ok = false;           // the outcome: false for "closed", "timed out", ...
+  bool queued = false;       // INV1
+};
+
+class wait_queue {
+ public:
+  bool empty() const noexcept { return first_ == nullptr; }
+  waiter* first() const noexcept { return first_; }
+
+  void push_back(waiter& w) noexcept {
+    w.next = nullptr;
+    w.prev = last_;
+    w.queued = true;
+    (last_ != nullptr ? last_->next : first_) = &w;
+    last_ = &w;
+  }
+
+  void push_front(waiter& w) noexcept {
+    w.prev = nullptr;
+    w.next = first_;
+    w.queued = true;
+    (first_ != nullptr ? first_->prev : last_) = &w;
+    first_ = &w;
+  }
+
+  // Unlinks w if it is linked here (a lost select arm may have been popped and skipped already).
+  void remove(waiter& w) noexcept {
+    if (!w.queued) return;
+    (w.prev != nullptr ? w.prev->next : first_) = w.next;
+    (w.next != nullptr ? w.next->prev : last_) = w.prev;
+    w.queued = false;
+  }
+
+  // The longest-waiting waiter whose wake-up the caller now owns (INV2), or null.
+  [[nodiscard]] waiter* pop() noexcept {
+    while (first_ != nullptr) {
+      waiter* w = first_;
+      first_ = w->next;
+      (first_ != nullptr ? first_->prev : last_) = nullptr;
+      w->queued = false;
+      if (w->shared == nullptr || w->shared->take(w->arm)) return w;
+    }
+    return nullptr;
+  }
+
+ private:
+  waiter* first_ = nullptr;
+  waiter* last_ = nullptr;
+};
+
+}  // namespace gos::rt
