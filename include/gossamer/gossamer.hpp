@@ -1,0 +1,17 @@
+// gossamer: goroutines for C++. The core in one include; components come by name (net.hpp, ...).
+#pragma once
+
+#include <gossamer/chan.hpp>
+#include <gossamer/condition_variable.hpp>
+#include <gossamer/context.hpp>
+#include <gossamer/defer.hpp>
+#include <gossamer/go.hpp>
+#include <gossamer/local.hpp>
+#include <gossamer/mutex.hpp>
+#include <gossamer/once.hpp>
+#include <gossamer/panic.hpp>
+#include <gossamer/runtime.hpp>
+#include <gossamer/select.hpp>
+#include <gossamer/shared_mutex.hpp>
+#include <gossamer/time.hpp>
+#include <gossamer/wait_group.hpp>
