@@ -1,0 +1,211 @@
+// child: programs run beside the test, for everything that ends a process: fatal errors, crashes, exit statuses.
+//
+// A program is looked for beside the test's own executable and in the build folder's `examples`, so tests need no paths
+// compiled in. GOS_TEST_RUNNER (for example "qemu-aarch64 -L /usr/aarch64-linux-gnu") is put in front of it. Programs of the
+// system are named by an absolute path.
+#pragma once
+#include "fixture.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+
+#include <concepts>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+extern char** environ;
+
+namespace gos_test {
+
+inline std::string find_program(const std::string& name) {
+  namespace fs = std::filesystem;
+  const fs::path here = fs::read_symlink("/proc/self/exe").parent_path();
+  for (const fs::path& folder :
+       {here, here / "..", here / "examples", here / ".." / "examples", here / ".." / "bin"}) {
+    if (fs::is_regular_file(folder / name)) return fs::weakly_canonical(folder / name).string();
+  }
+  return {};
+}
+
+struct child_result {
+  int status = -1;  // exit status, -1 when a signal ended it
+  int signal = 0;
+  bool timed_out = false;
+  std::string out, err;
+};
+
+inline std::ostream& operator<<(std::ostream& os, const child_result& r) {
+  return os << "status " << r.status << " signal " << r.signal << (r.timed_out ? " TIMED OUT" : "")
+            << "\n--- stdout\n"
+            << r.out << "\n--- stderr\n"
+            << r.err << "\n---";
+}
+
+// A running program with its three streams on pipes. Killed when it goes out of scope.
+class child {
+ public:
+  using environment = std::vector<std::string>;  // "NAME=value"
+
+  explicit child(const std::string& program, std::vector<std::string> arguments = {},
+                 environment extra = {}) {
+    std::vector<std::string> words;
+    std::string path = program;
+    if (!program.starts_with('/')) {
+      path = find_program(program);
+      if (path.empty()) {
+        ADD_FAILURE() << "no program " << program << " beside the test or in examples";
+        return;
+      }
+      if (const char* runner = std::getenv("GOS_TEST_RUNNER")) {
+        std::istringstream in(runner);
+        for (std::string word; in >> word;) words.push_back(word);
+      }
+    }
+    words.push_back(std::move(path));
+    words.insert(words.end(), arguments.begin(), arguments.end());
+    start(words, std::move(extra));
+  }
+
+  ~child() {
+    kill(SIGKILL);
+    wait(10s);
+    for (int fd : {in_, out_, err_}) {
+      if (fd >= 0) ::close(fd);
+    }
+  }
+  child(const child&) = delete;
+  child& operator=(const child&) = delete;
+
+  int pid() const { return pid_; }
+  const std::string& out() const { return result_.out; }
+  const std::string& err() const { return result_.err; }
+
+  void write(const std::string& text) {
+    [[maybe_unused]] auto written = ::write(in_, text.data(), text.size());
+  }
+
+  void close_input() {
+    if (in_ >= 0) ::close(std::exchange(in_, -1));
+  }
+
+  void kill(int signal) const {
+    if (pid_ > 0 && !done_) ::kill(pid_, signal);
+  }
+
+  // Reads until stdout and stderr together satisfy pred(child), or false after the time.
+  template <std::predicate<const child&> Predicate>
+  bool read_until(Predicate pred, std::chrono::milliseconds timeout = 30s) {
+    const auto deadline = std::chrono::steady_clock::now() + scaled(timeout);
+    while (!pred(*this)) {
+      if (std::chrono::steady_clock::now() > deadline) return false;
+      if (!read_some(50) && !pred(*this)) return false;
+    }
+    return true;
+  }
+
+  bool read_until(std::string_view text, std::chrono::milliseconds timeout = 30s) {
+    return read_until([text](const child& c) { return c.out().find(text) != std::string::npos; }, timeout);
+  }
+
+  // Waits for the end of the program; kills it after the time.
+  const child_result& wait(std::chrono::milliseconds timeout = 30s) {
+    if (pid_ <= 0 || done_) return result_;
+    const auto deadline = std::chrono::steady_clock::now() + scaled(timeout);
+    int status = 0;
+    while (::waitpid(pid_, &status, WNOHANG) == 0) {
+      if (!read_some(10)) ::usleep(2000);
+      if (!result_.timed_out && std::chrono::steady_clock::now() > deadline) {
+        result_.timed_out = true;
+        ::kill(pid_, SIGKILL);
+      }
+    }
+    done_ = true;
+    while (read_some(0, true)) {}
+    if (WIFEXITED(status)) result_.status = WEXITSTATUS(status);
+    if (WIFSIGNALED(status)) result_.signal = WTERMSIG(status);
+    return result_;
+  }
+
+ private:
+  void start(const std::vector<std::string>& words, environment extra) {
+    // Goroutines that live at the end of a process keep what they hold: by contract, and no leak.
+    extra.push_back(std::string("ASAN_OPTIONS=detect_leaks=0:") +
+                    (std::getenv("ASAN_OPTIONS") ? std::getenv("ASAN_OPTIONS") : ""));
+    for (char** e = environ; *e != nullptr; ++e) {
+      const std::string entry = *e;
+      const std::string name = entry.substr(0, entry.find('=') + 1);
+      if (std::none_of(extra.begin(), extra.end(),
+                       [&](const std::string& x) { return x.starts_with(name); })) {
+        extra.push_back(entry);
+      }
+    }
+    std::vector<char*> argv, envp;
+    for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
+    for (const std::string& entry : extra) envp.push_back(const_cast<char*>(entry.c_str()));
+    argv.push_back(nullptr);
+    envp.push_back(nullptr);
+
+    int in[2], out[2], err[2];
+    if (::pipe2(in, O_CLOEXEC) != 0 || ::pipe2(out, O_CLOEXEC) != 0 || ::pipe2(err, O_CLOEXEC) != 0) {
+      ADD_FAILURE() << "pipe2 failed";
+      return;
+    }
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, in[0], 0);
+    posix_spawn_file_actions_adddup2(&actions, out[1], 1);
+    posix_spawn_file_actions_adddup2(&actions, err[1], 2);
+    if (int e = ::posix_spawnp(&pid_, argv[0], &actions, nullptr, argv.data(), envp.data()); e != 0) {
+      ADD_FAILURE() << "posix_spawn " << words[0] << ": "
+                    << std::error_code(e, std::generic_category()).message();
+      pid_ = -1;
+    }
+    posix_spawn_file_actions_destroy(&actions);
+    ::close(in[0]);
+    ::close(out[1]);
+    ::close(err[1]);
+    in_ = in[1];
+    out_ = out[0];
+    err_ = err[0];
+  }
+
+  // Takes in what the pipes hold, waiting up to timeout_ms for it. False when nothing more can come (or, with
+  // `only_ready`, when nothing was there).
+  bool read_some(int timeout_ms, bool only_ready = false) {
+    pollfd fds[2] = {{out_, POLLIN, 0}, {err_, POLLIN, 0}};
+    if (out_ < 0 && err_ < 0) return false;
+    if (::poll(fds, 2, timeout_ms) <= 0) return !only_ready;
+    if (fds[0].revents != 0) take(out_, result_.out);
+    if (fds[1].revents != 0) take(err_, result_.err);
+    return true;
+  }
+
+  static void take(int& fd, std::string& into) {
+    char buffer[65536];
+    const auto n = ::read(fd, buffer, sizeof buffer);
+    if (n > 0) {
+      into.append(buffer, static_cast<std::size_t>(n));
+    } else {
+      ::close(std::exchange(fd, -1));
+    }
+  }
+
+  pid_t pid_ = -1;
+  bool done_ = false;
+  int in_ = -1, out_ = -1, err_ = -1;
+  child_result result_;
+};
+
+// Runs a program to its end. Its standard input is empty.
+inline child_result run_child(const std::string& program, std::vector<std::string> arguments = {},
+                              child::environment extra = {}, std::chrono::milliseconds timeout = 30s) {
+  child c(program, std::move(arguments), std::move(extra));
+  c.close_input();
+  return c.wait(timeout);
+}
+
+}  // namespace gos_test
