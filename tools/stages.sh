@@ -1,0 +1,121 @@
+# shellcheck shell=sh disable=SC2154,SC2086  # root, build and stages are gos's; unquoted words are lists
+#
+# stages.sh: the test stages of gos, sourced by it: what is built, which tests run, the count at the end.
+#
+# A stage is a build tree and a choice of ctest labels. Each is printed with its duration; its full output is in
+# build/<stage>.log, and shown when it fails. A stage that cannot be built counts as one failure.
+
+passed=0
+failed=0
+
+# counted LOG: adds up the line that ctest ends with: "98% tests passed, 2 tests failed out of 100".
+counted() {
+  bad=$(sed -n 's/^[0-9]*% tests passed, \([0-9]*\) tests\{0,1\} failed out of [0-9]*.*$/\1/p' "$1" | tail -n 1)
+  all=$(sed -n 's/^[0-9]*% tests passed, [0-9]* tests\{0,1\} failed out of \([0-9]*\).*$/\1/p' "$1" | tail -n 1)
+  if [ -z "$all" ] || [ "$all" -eq 0 ]; then return 1; fi
+  passed=$((passed + all - bad))
+  failed=$((failed + bad))
+  summary="$((all - bad)) of $all passed"
+}
+
+# at_fault LOG: the part of the log that says why.
+at_fault() {
+  grep -vE '^ *[0-9]+/[0-9]+ Test +#.*Passed|^ *Start +[0-9]+:|^\[[0-9]+/[0-9]+\]|^--' "$1" | tail -n 200 >&2
+  say "the whole log: $1"
+}
+
+# stage NAME PRESET TARGET CTEST-ARGUMENT...: builds the target of the preset and runs the tests that the arguments choose.
+stage() {
+  stage_name=$1
+  preset=$2
+  target=$3
+  shift 3
+  log=$build/$stage_name.log
+  tree=$build/$preset
+  started=$(date +%s)
+  summary="no test ran"
+  printf '%-10s ' "$stage_name"
+  lock
+  {
+    (cd "$root" && cmake --preset "$preset" -DGOS_BUILD_TESTS=ON) && ninja -C "$tree" -k 0 "$target"
+  } >"$log" 2>&1
+  built=$?
+  unlock
+  if [ "$built" -ne 0 ]; then
+    summary="the build failed"
+    failed=$((failed + 1))
+    outcome=FAILED
+  else
+    compiled=$(($(date +%s) - started))
+    $without_aslr ctest --test-dir "$tree" --output-on-failure --no-tests=error -j "$jobs" "$@" >>"$log" 2>&1 </dev/null
+    tested=$?
+    outcome=ok
+    counted "$log" || failed=$((failed + 1))
+    [ "$tested" -eq 0 ] || outcome=FAILED
+    summary="$summary, build ${compiled} s"
+  fi
+  printf '%-6s %4d s  (%s)\n' "$outcome" $(($(date +%s) - started)) "$summary"
+  [ "$outcome" = ok ] || at_fault "$log"
+}
+
+# one_stage NAME: release, headers, layering and examples share a tree and divide its tests by label.
+one_stage() {
+  without_aslr=
+  case $1 in
+    layering) stage layering release rules_only -L '^layering$' ;;
+    headers) stage headers release headers.pair -L '^headers$' ;;
+    examples) stage examples release all -L '^examples$' ;;
+    release) stage release release all -LE '^(layering|headers|examples)$' ;;
+    tsan)
+      # ThreadSanitizer's shadow memory and a highly randomised address space do not go together.
+      if setarch "$(uname -m)" -R true 2>/dev/null; then without_aslr="setarch $(uname -m) -R"; fi
+      stage tsan tsan all -LE '^(layering|headers)$' ;;
+    clang) stage clang clang all -LE '^layering$' ;;  # the headers once more: it has warnings of its own
+    *) stage "$1" "$1" all -LE '^(layering|headers)$' ;;
+  esac
+}
+
+test_stages() {
+  [ "$#" -gt 0 ] || eval "set -- $usual_stages"
+  [ "$*" != all ] || eval "set -- $stages"
+  for name in "$@"; do
+    case " $stages " in
+      *" $name "*) ;;
+      *) wrong "test: there is no stage '$name'; choose from: $stages" ;;
+    esac
+  done
+  # CXX is for `gos run` and `gos build`: the stages say themselves what they compile with.
+  unset CXX CXXFLAGS
+  for name in "$@"; do
+    case $name in
+      layering | headers | examples) need_preset release; need_tests ;;
+      release) need_preset release; need_tests ;;
+      *) need_preset "$name" ;;
+    esac
+  done
+  missing=$(printf '%s\n' $missing | sort -u | tr '\n' ' ' | sed -e 's/ *$//' -e 's/^\(.\)/ \1/')
+  install_missing "build and run the tests"
+  mkdir -p "$build" || exit 1
+  jobs=$(nproc)
+  for name in "$@"; do one_stage "$name"; done
+  printf '%d passed, %d failed\n' "$passed" "$failed"
+  [ "$failed" -eq 0 ]
+  exit $?
+}
+
+# check: the lines that differ from the last commit are formatted, the rules hold, all tests pass.
+check() {
+  need python3 python3
+  need clang-format clang-format
+  install_missing "check the format"
+  cd "$root" || exit 1
+  if git rev-parse -q --verify HEAD >/dev/null 2>&1; then
+    difference=$(git clang-format --quiet --diff HEAD -- '*.cpp' '*.hpp' 2>&1)
+    case $difference in
+      '' | *'no modified files to format'* | *'did not modify any files'*) ;;
+      *) printf '%s\n' "$difference"; say "format: apply it with git clang-format"; exit 1 ;;
+    esac
+  fi
+  python3 tools/tidy.py || exit $?
+  test_stages "$@"
+}
