@@ -23,23 +23,31 @@ rt::machine* home = nullptr;
 
 bool at_home() { return rt::this_machine() == home; }
 
+// Moves the goroutine about: by giving way, by sleeping, by losing the processor.
+void move_about(int i) {
+  if (i % 3 == 0) {
+    gos::yield();
+  } else if (i % 16 == 1) {
+    ::usleep(12'000);  // at home: another thread gets the processor; elsewhere: perhaps home gets it back
+  } else {
+    gos::sleep(100us);
+  }
+}
+
+[[noreturn]] int not_reached() {
+  std::fprintf(stderr, "the state was not reached\n");
+  std::_Exit(99);
+}
+
 // Until state() holds while the main goroutine runs elsewhere.
 template <class State>
 int end_in(State state) {
   const auto end = std::chrono::steady_clock::now() + 20s;
   for (int i = 0; std::chrono::steady_clock::now() < end; ++i) {
     if (!at_home() && state()) return 42;
-    // Moves the goroutine about: by giving way, by sleeping, by losing the processor.
-    if (i % 3 == 0) {
-      gos::yield();
-    } else if (i % 16 == 1) {
-      ::usleep(12'000);  // at home: another thread gets the processor; elsewhere: perhaps home gets it back
-    } else {
-      gos::sleep(100us);
-    }
+    move_about(i);
   }
-  std::fprintf(stderr, "the state was not reached\n");
-  std::_Exit(99);
+  not_reached();
 }
 
 void ignore_event(rt::poll_source*, std::uint32_t) noexcept {}
@@ -79,13 +87,48 @@ int ended_idle() {
   });
 }
 
+bool home_polls() {
+  rt::spin_guard guard(rt::sched.lock);
+  return rt::sched.poll_machine == home;
+}
+
+// The main goroutine parks while goroutines in user mode keep every other processor busy: then nobody but home can go to
+// the poller. One of them waits for that and wakes the main goroutine where it is.
 int ended_in_poller() {
   wait_for_io();
-  churn();
-  return end_in([] {
-    rt::spin_guard guard(rt::sched.lock);
-    return rt::sched.poll_machine == home;
-  });
+  const int others = gos::runtime::max_procs() - 1;
+  const auto end = std::chrono::steady_clock::now() + 20s;
+  for (int i = 0; std::chrono::steady_clock::now() < end; ++i) {
+    if (!at_home()) {
+      // Takes threads out of the way that would otherwise be there before home, to run us or to poll.
+      gos::go([] {
+        if (!at_home()) ::pause();
+      });
+      move_about(i);
+      continue;
+    }
+    std::atomic<int> away{0};
+    std::atomic<bool> over{false};
+    gos::wait_group busy;
+    gos::chan<int> woken = gos::make_chan<int>(1);
+    for (int k = 0; k < others; ++k) {
+      busy.go([&, k] {
+        ++away;
+        const auto round_ends = std::chrono::steady_clock::now() + 100ms;
+        while (!over && std::chrono::steady_clock::now() < round_ends) {
+          if (k == 0 && away == others && home_polls()) break;
+        }
+        if (k == 0) woken.send(1);
+      });
+    }
+    // In and out of the runtime, to be asked for them; without waiting there, which would run them here.
+    while (away < others) rt::kernel_section kernel;
+    woken.recv();
+    if (!at_home() && home_polls()) return 42;
+    over = true;
+    busy.wait();
+  }
+  return not_reached();
 }
 
 std::atomic<bool> seen_at_home{false};
