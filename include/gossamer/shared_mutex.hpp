@@ -50,8 +50,7 @@ class shared_mutex {
   reader_view reader() noexcept { return reader_view(*this); }
 
  private:
-  void lock_slow() noexcept;
-  void lock_shared_slow() noexcept;
+  void enter_slow(std::uint32_t mine, std::uint32_t forbidding) noexcept;
   void unlock_slow() noexcept;
   void unlock_shared_slow() noexcept;
 

@@ -45,8 +45,7 @@ struct main_call {
 void run_main_body(void* storage) {
   auto* call = *static_cast<main_call**>(storage);
   call->result = call->body(call->callable);
-  // relaxed: published by the end of this goroutine. For the case that the thread of run() does not come back.
-  rt::sched.exit_status.store(call->result, std::memory_order_relaxed);
+  rt::set_exit_status(call->result);
   // SP-06: a goroutine that panics right now is given the time to end the process.
   // On another processor a yield gives it none: so by the clock, up to a tenth of a second.
   for (int round = 0; round < 1000 && rt::panicking(); ++round) {

@@ -59,12 +59,7 @@ int max_procs() { return rt::set_processor_count(0); }
 
 int set_max_procs(int n) { return rt::set_processor_count(n); }
 
-int set_max_threads(int n) {
-  rt::ensure_started();
-  // relaxed: a limit, nothing is published with it.
-  if (n < 1) return rt::sched.max_threads.load(std::memory_order_relaxed);
-  return rt::sched.max_threads.exchange(n, std::memory_order_relaxed);  // relaxed: as above
-}
+int set_max_threads(int n) { return rt::set_thread_limit(n); }
 
 std::string stack_dump(bool all) {
   std::string out;
@@ -96,7 +91,7 @@ statistics stats() {
   s.goroutines = rt::goroutine_count();
   s.goroutines_started = rt::goroutine_started();
   s.processors = max_procs();
-  s.idle_processors = static_cast<int>(rt::sched.idle_processors.load(std::memory_order_relaxed));  // relaxed: a snapshot
+  s.idle_processors = rt::idle_processor_count();
   s.threads = rt::machine_total();
   const rt::stack_counts stacks = rt::stack_statistics();
   s.stacks = stacks.slots;

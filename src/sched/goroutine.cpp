@@ -229,11 +229,8 @@ const char* wait_reason_text(wait_reason reason) noexcept {
     case wait_reason::shared_mutex_lock: return "sync.RWMutex.Lock";
     case wait_reason::wait_group_wait: return "sync.WaitGroup.Wait";
     case wait_reason::condition_variable_wait: return "sync.Cond.Wait";
-    case wait_reason::semaphore_acquire: return "semacquire";
     case wait_reason::once_call: return "sync.Once.Do";
     case wait_reason::join: return "join";
-    case wait_reason::timer_stop: return "timer stop";
-    case wait_reason::forever: return "select (no cases)";
   }
   return "waiting";
 }

@@ -48,11 +48,8 @@ enum class wait_reason : std::uint8_t {
   shared_mutex_lock,
   wait_group_wait,
   condition_variable_wait,
-  semaphore_acquire,
   once_call,
   join,
-  timer_stop,
-  forever,
 };
 const char* wait_reason_text(wait_reason reason) noexcept;
 

@@ -240,6 +240,21 @@ void run_main_goroutine(goroutine* gp) noexcept {
   std::atexit(stop_for_exit);
 }
 
+void set_exit_status(int status) noexcept {
+  sched.exit_status.store(status, std::memory_order_relaxed);  // relaxed: published by main_ended_ns
+}
+
+int set_thread_limit(int n) noexcept {
+  ensure_started();
+  // relaxed: a limit, nothing is published with it.
+  if (n < 1) return sched.max_threads.load(std::memory_order_relaxed);
+  return sched.max_threads.exchange(n, std::memory_order_relaxed);  // relaxed: as above
+}
+
+int idle_processor_count() noexcept {
+  return static_cast<int>(sched.idle_processors.load(std::memory_order_relaxed));  // relaxed: a snapshot
+}
+
 int machine_total() noexcept {
   return sched.machine_count.load(std::memory_order_relaxed);  // relaxed: a count
 }

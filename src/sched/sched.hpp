@@ -177,9 +177,20 @@ void blocking_exit() noexcept;
 void lock_to_thread() noexcept;
 void unlock_from_thread() noexcept;
 
-// Numbers.
+// Any mode. The status with which the process ends if the thread of a main goroutine that ended does not come back.
+void set_exit_status(int status) noexcept;
+
+// Limits and numbers. Any mode, any thread. A limit below 1 only asks for the present one; both return the one before.
+int set_processor_count(int n) noexcept;
+int set_thread_limit(int n) noexcept;
 std::size_t goroutine_count() noexcept;
 std::uint64_t goroutine_started() noexcept;  // ever
 int machine_total() noexcept;
+int idle_processor_count() noexcept;
+
+// One processor only: while a goroutine runs, no other does. A hint.
+[[gnu::always_inline]] inline bool single_processor() noexcept {
+  return sched.max_procs.load(std::memory_order_relaxed) == 1;  // relaxed: a hint
+}
 
 }  // namespace gos::rt

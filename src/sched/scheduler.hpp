@@ -91,7 +91,6 @@ class poll_batch {
 
 // lifecycle.cpp
 void ensure_started() noexcept;  // thread-safe
-int set_processor_count(int n) noexcept;  // returns the old number
 bool poller_ensure_open() noexcept;
 
 // machine.cpp

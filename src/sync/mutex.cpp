@@ -82,8 +82,8 @@ void mutex::unlock_of_unlocked() noexcept { fatal("sync: unlock of unlocked mute
 
 // Outside kernel mode, so that the processor can be taken away from who spins.
 bool mutex::spin() noexcept {
-  // relaxed: a hint. With one processor the holder cannot go on while a goroutine spins.
-  if (sched.max_procs.load(std::memory_order_relaxed) == 1 && on_goroutine()) return false;
+  // With one processor the holder cannot go on while a goroutine spins.
+  if (single_processor() && on_goroutine()) return false;
   // Pauses double up to about a microsecond: a processor that stays away lets the other one go on with the mutex in its
   // cache, and takes over for many turns when it finds the mutex free.
   constexpr std::uint32_t rounds = 10;

@@ -37,14 +37,16 @@ constexpr std::uint32_t writing = 1U << 31;
 constexpr std::uint32_t writers_wait = 1U << 30;
 constexpr std::uint32_t readers_wait = 1U << 29;
 constexpr std::uint32_t reader_mask = readers_wait - 1;
+constexpr std::uint32_t forbids_readers = writing | writers_wait;
+constexpr std::uint32_t forbids_writers = writing | writers_wait | reader_mask;
 
 }  // namespace
 
 void shared_mutex::lock() {
   std::uint32_t expected = 0;
-  // acquire: pairs with unlock() and unlock_shared(). relaxed on failure: lock_slow() looks again.
+  // acquire: pairs with unlock() and unlock_shared(). relaxed on failure: enter_slow() looks again.
   if (!word_.compare_exchange_strong(expected, writing, std::memory_order_acquire, std::memory_order_relaxed))
-    lock_slow();
+    enter_slow(writing, forbids_writers);
   race_acquire(&readers_);
   race_acquire(&writers_);
 }
@@ -59,7 +61,11 @@ bool shared_mutex::try_lock() {
   return true;
 }
 
-void shared_mutex::lock_slow() noexcept {
+// Enters by adding `mine` to the word, or, while one of `forbidding` is set, marks the queue as not empty and waits there.
+void shared_mutex::enter_slow(std::uint32_t mine, std::uint32_t forbidding) noexcept {
+  const bool writer = mine == writing;
+  const void* const queue = writer ? static_cast<const void*>(&writers_) : &readers_;
+  const std::uint32_t queued = writer ? writers_wait : readers_wait;
   kernel_section kernel;
   sleeper me;
   me.gp = self();
@@ -69,17 +75,17 @@ void shared_mutex::lock_slow() noexcept {
     // relaxed: the exchanges decide.
     std::uint32_t word = word_.load(std::memory_order_relaxed);
     for (;;) {
-      const bool free = (word & (writing | reader_mask)) == 0 && (word & writers_wait) == 0;
-      const std::uint32_t wanted = free ? word | writing : word | writers_wait;
+      const bool open = (word & forbidding) == 0;
+      const std::uint32_t wanted = open ? word + mine : word | queued;
       // acquire: pairs with unlock() and unlock_shared(). relaxed on failure: another look.
       if (word_.compare_exchange_weak(word, wanted, std::memory_order_acquire, std::memory_order_relaxed)) {
-        if (free) return;
+        if (open) return;
         break;
       }
     }
-    bucket.push_back(me, &writers_);
+    bucket.push_back(me, queue);
   }
-  park(wait_reason::shared_mutex_lock, this);
+  park(writer ? wait_reason::shared_mutex_lock : wait_reason::shared_mutex_lock_shared, this);
 }
 
 void shared_mutex::unlock() {
@@ -125,8 +131,8 @@ void shared_mutex::lock_shared() {
   // relaxed: the exchange decides.
   std::uint32_t word = word_.load(std::memory_order_relaxed);
   for (;;) {
-    if ((word & (writing | writers_wait)) != 0) {
-      lock_shared_slow();
+    if ((word & forbids_readers) != 0) {
+      enter_slow(1, forbids_readers);
       break;
     }
     // acquire: pairs with unlock(). relaxed on failure: another look.
@@ -139,7 +145,7 @@ void shared_mutex::lock_shared() {
 bool shared_mutex::try_lock_shared() {
   // relaxed: the exchange decides.
   std::uint32_t word = word_.load(std::memory_order_relaxed);
-  while ((word & (writing | writers_wait)) == 0) {
+  while ((word & forbids_readers) == 0) {
     // acquire: pairs with unlock(). relaxed on failure: another look.
     if (word_.compare_exchange_weak(word, word + 1, std::memory_order_acquire, std::memory_order_relaxed)) {
       race_acquire(&readers_);
@@ -147,29 +153,6 @@ bool shared_mutex::try_lock_shared() {
     }
   }
   return false;
-}
-
-void shared_mutex::lock_shared_slow() noexcept {
-  kernel_section kernel;
-  sleeper me;
-  me.gp = self();
-  {
-    sleep_bucket& bucket = sleep_bucket_of(&word_);
-    spin_guard guard(bucket.lock);
-    // relaxed: the exchanges decide.
-    std::uint32_t word = word_.load(std::memory_order_relaxed);
-    for (;;) {
-      const bool open = (word & (writing | writers_wait)) == 0;
-      const std::uint32_t wanted = open ? word + 1 : word | readers_wait;
-      // acquire: pairs with unlock(). relaxed on failure: another look.
-      if (word_.compare_exchange_weak(word, wanted, std::memory_order_acquire, std::memory_order_relaxed)) {
-        if (open) return;
-        break;
-      }
-    }
-    bucket.push_back(me, &readers_);
-  }
-  park(wait_reason::shared_mutex_lock_shared, this);
 }
 
 void shared_mutex::unlock_shared() {

@@ -158,7 +158,6 @@ TEST(SP, SP_05_exit_from_any_goroutine) {
 }
 
 TEST(SP, SP_06_a_panic_under_way_is_reported_although_main_returns) {
-  GTEST_SKIP() << "open: with more than one processor the report is sometimes lost";
   for (int i = 0; i < rounds(20); ++i) {
     const auto r = run_child("death_spawn", {"panic-race"});
     ASSERT_EQ(r.status, 2) << r;
