@@ -1,8 +1,8 @@
 #!/bin/sh
-# expect.sh INPUT PROGRAM... -- LINE...: runs PROGRAM with the text INPUT (a line that comes half a second after the
-# start) as standard input; passes if it ends with status 0 and each LINE is a whole line of what it printed.
+# expect.sh SECONDS PROGRAM... -- LINE...: runs PROGRAM with a line on standard input that comes SECONDS after the start;
+# passes if it ends with status 0 and each LINE is a whole line of what it printed.
 set -u
-input=$1
+seconds=$1
 shift
 command=
 while [ "$#" -gt 0 ] && [ "$1" != -- ]; do
@@ -11,7 +11,7 @@ while [ "$#" -gt 0 ] && [ "$1" != -- ]; do
 done
 [ "$#" -eq 0 ] || shift
 
-output=$({ sleep 0.5; printf '%s\n' "$input"; } | { eval "$command"; echo "exit status $?"; })
+output=$({ sleep "$seconds"; echo "a line"; } | { eval "$command"; echo "exit status $?"; })
 status=0
 for line in "exit status 0" "$@"; do
   if ! printf '%s\n' "$output" | grep -qxF -- "$line"; then

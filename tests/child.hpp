@@ -2,7 +2,7 @@
 //
 // A program is looked for beside the test's own executable and in the build folder's `examples`, so tests need no paths
 // compiled in. GOS_TEST_RUNNER (for example "qemu-aarch64 -L /usr/aarch64-linux-gnu") is put in front of it. Programs of the
-// system are named by an absolute path.
+// system are named by an absolute path; own_program() is the test itself.
 #pragma once
 #include "fixture.hpp"
 
@@ -21,9 +21,11 @@ extern char** environ;
 
 namespace gos_test {
 
+inline std::string own_program() { return std::filesystem::read_symlink("/proc/self/exe").string(); }
+
 inline std::string find_program(const std::string& name) {
   namespace fs = std::filesystem;
-  const fs::path here = fs::read_symlink("/proc/self/exe").parent_path();
+  const fs::path here = fs::path(own_program()).parent_path();
   for (const fs::path& folder :
        {here, here / "..", here / "examples", here / ".." / "examples", here / ".." / "bin"}) {
     if (fs::is_regular_file(folder / name)) return fs::weakly_canonical(folder / name).string();
@@ -60,6 +62,8 @@ class child {
         ADD_FAILURE() << "no program " << program << " beside the test or in examples";
         return;
       }
+    }
+    if (!program.starts_with('/') || program == own_program()) {
       if (const char* runner = std::getenv("GOS_TEST_RUNNER")) {
         std::istringstream in(runner);
         for (std::string word; in >> word;) words.push_back(word);

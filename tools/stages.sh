@@ -69,6 +69,8 @@ one_stage() {
     tsan)
       # ThreadSanitizer's shadow memory and a highly randomised address space do not go together.
       if setarch "$(uname -m)" -R true 2>/dev/null; then without_aslr="setarch $(uname -m) -R"; fi
+      # It sleeps for a second at the end of each process, and the tests end very many.
+      export TSAN_OPTIONS="${TSAN_OPTIONS:+$TSAN_OPTIONS:}atexit_sleep_ms=0"
       stage tsan tsan all -LE '^(layering|headers)$' ;;
     clang) stage clang clang all -LE '^layering$' ;;  # the headers once more: it has warnings of its own
     *) stage "$1" "$1" all -LE '^(layering|headers)$' ;;

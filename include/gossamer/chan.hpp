@@ -75,6 +75,8 @@ template <class T> union element_storage {
   }
 
   T value;
+  // The core moves elements of eight bytes in its own frame; inlined, the compiler must see that any storage has them.
+  unsigned char room[8];
 };
 
 // What all handles have.

@@ -147,16 +147,14 @@ TEST(revoke, hogs_come_and_go) {
 }
 
 TEST(revoke, holds_where_membarrier_is_refused) {
-  const std::string self = std::filesystem::read_symlink("/proc/self/exe");
   if (std::getenv("GOS_DEBUG") != nullptr) GTEST_SKIP() << "this is the child";
-  const auto result = run_child(self, {"--gtest_filter=revoke.*"}, {"GOS_DEBUG=nomembarrier"}, 60s);
+  const auto result = run_child(own_program(), {"--gtest_filter=revoke.*"}, {"GOS_DEBUG=nomembarrier"}, 60s);
   EXPECT_EQ(result.status, 0) << result;
 }
 
 TEST(revoke, holds_when_everything_migrates) {
-  const std::string self = std::filesystem::read_symlink("/proc/self/exe");
   if (std::getenv("GOS_DEBUG") != nullptr) GTEST_SKIP() << "this is the child";
-  const auto result = run_child(self, {"--gtest_filter=revoke.*"}, {"GOS_DEBUG=migrate"}, 60s);
+  const auto result = run_child(own_program(), {"--gtest_filter=revoke.*"}, {"GOS_DEBUG=migrate"}, 60s);
   EXPECT_EQ(result.status, 0) << result;
 }
 
