@@ -1,7 +1,7 @@
 // fatal: the end of the process for a reason that cannot be undone.
 //
-// Prints `fatal error: <text>` in one write to standard error, lets the crash hook add what the
-// scheduler knows (the goroutines), and ends with status 2, as Go does. Runs no deferred call, no
+// Prints `fatal error: <text>` in one write to standard error, lets the crash hook add what it knows of
+// the calling goroutine (its stack, who spawned it), and ends with status 2, as Go does. Runs no deferred call, no
 // destructor and no atexit handler. Safe to call from any thread and with any lock held; of
 // threads that crash at once the first reports and the others wait for the end.
 #pragma once

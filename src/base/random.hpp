@@ -1,7 +1,8 @@
 // random: a small generator, one per processor, seeded (wyrand, Wang Yi 2019).
 //
 // Not for secrets. Owner only. Every choice the runtime makes by chance (which victim, which ready
-// arm of a select) draws from one of these, so that a run can be repeated from its seed.
+// arm of a select) draws from one of these. GOS_SEED fixes those of the processors; a plain thread's
+// is seeded by the clock.
 #pragma once
 
 #include <cstdint>

@@ -1,9 +1,11 @@
 // spin: the lock of the runtime's own short sections.
 //
-// Taken only in kernel mode (see sched/kernel.hpp) or by runtime helper threads, never held over a
-// switch, a system call that can block, an allocation or user code (one exception: the nothrow move
-// of a channel element). Unlocking is a plain store, so that an uncontended pair costs one atomic
-// exchange; who waits long gives the CPU away, because the holder may have been descheduled.
+// Taken in kernel mode (see sched/machine.hpp), by sysmon, or by a thread that the runtime starts or
+// ends with; never held over a switch, a system call that can block, an allocation or user code.
+// (Two exceptions: the nothrow move of a channel element, with the end of what it was moved from; and
+// the lock of the runtime's start, in sched/lifecycle.cpp, over allocations.) Unlocking is a plain
+// store, so that an uncontended pair costs one atomic exchange; who waits long gives the CPU away,
+// because the holder may have been descheduled.
 // Rejected: a futex behind it, whose unlock must be an exchange too.
 #pragma once
 

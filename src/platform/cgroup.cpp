@@ -3,7 +3,7 @@
 // /proc/self/cgroup names the group, a path within a hierarchy; /proc/self/mountinfo says where that hierarchy is mounted,
 // and which group the mount shows as its root (a container sees only its own part). Version 1 has one hierarchy per
 // controller; where one with the cpu controller exists it rules, else version 2 does.
-// Everything works in fixed buffers: this runs on threads of the runtime, which neither allocate nor throw.
+// Everything works in fixed buffers, without allocation and without exceptions: this runs in the middle of the runtime's start.
 #include "platform/cgroup.hpp"
 
 #include <fcntl.h>
@@ -13,8 +13,6 @@
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
-#include <initializer_list>
 #include <string_view>
 
 namespace gos::rt {

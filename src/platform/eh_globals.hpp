@@ -5,8 +5,6 @@
 // unwinding, takes both with it and finds them again on whatever thread resumes it.
 #pragma once
 
-#include <cstdint>
-
 namespace __cxxabiv1 {
 struct __cxa_eh_globals;
 extern "C" __cxa_eh_globals* __cxa_get_globals() noexcept;

@@ -1,4 +1,4 @@
-// futex: sleep until a 32-bit word changes; the one way in which an OS thread of the runtime waits.
+// futex: sleep until a 32-bit word changes; the way in which an OS thread of the runtime waits, unless it waits in the poller.
 //
 // The words are private to the process. A wake-up may be spurious: the caller loops over its own condition.
 #pragma once

@@ -30,7 +30,6 @@ class poller {
 
   // Makes it usable. False (errno set) when the system has no descriptor left. Once, before everything else.
   bool open() noexcept;
-  bool is_open() const noexcept { return queue_fd_ >= 0; }
 
   // Watches `fd` and reports its events with `user`, beginning with the state it is in now. Returns 0 or an errno value:
   // EPERM for a regular file (always ready, cannot be polled), EEXIST when it is watched already. Any thread.

@@ -127,7 +127,7 @@ void poller::consume_wake() noexcept {
 
 void poller::wake() noexcept {
   race_acquire(this);
-  // acq_rel: pairs with: the exchange in consume_wake(); what the caller did before is visible to the thread that clears the flag.
+  // acq_rel: pairs with: the exchange in consume_wake(); what the caller did before is visible to who clears the flag.
   if (wake_pending_.exchange(true, std::memory_order_acq_rel)) return;
   const int saved_errno = errno;
   const std::uint64_t one = 1;

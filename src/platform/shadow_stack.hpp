@@ -1,8 +1,6 @@
 // shadow_stack: does the CPU check return addresses against a second stack (Intel CET)? Our switches do not move that one.
 #pragma once
 
-#include "platform/syscall.hpp"
-
 #include <sys/syscall.h>
 #include <unistd.h>
 

@@ -1,14 +1,17 @@
 // stack: slots cut from large reservations.
 //
 // A size class has one open arena at a time, from which slots are taken in order; a full arena is left as it is and a larger one
-// reserved, from 1 GiB doubling twice up to 64 GiB. An arena is address space without access (so it costs nothing, also
-// where the kernel does strict accounting of memory), opened for reading and writing in large pieces as slots are handed out;
-// the open part stays one mapping.
+// reserved: 1 GiB at first, then four times as much each time, up to 64 GiB; less where the process's address space is limited.
+// An arena is address space without access (so it costs nothing, also where the kernel does strict accounting of memory),
+// opened for reading and writing in large pieces as slots are handed out; with installed guards the open part stays one mapping.
+//
+// Guards are installed for all slots of a batch by one process_madvise where the kernel allows it, else one by one.
 //
 // Invariants. (1) arenas[0, arena_count) are never changed but in their atomics and the fields under `arena_lock`; stack_find()
-// reads them without it. (2) Slots [0, next) of an arena are open and handed out. (3) Slots from first_unguarded on have no
-// guard; those before it have one by the time that stack_map() returns them. (4) An arena's guard kind only weakens: install, mprotect, none.
-// Guards that are installed need no lock; the others are made under it, since they change the arena's mappings or (3).
+// reads them without it. (2) Slots [0, next) of an arena are open, and handed out, or lost to a guard that failed. (3) Slots from
+// first_unguarded on have no guard; those before it have one by the time that stack_map() returns them. (4) An arena's guard kind
+// only weakens: install, mprotect, none. Guards that are installed need no lock; the others are made under it, since they change
+// the arena's mappings or (3).
 //
 // Rejected: one mapping per stack (the kernel allows 65 530, and each costs a tree node in every page fault); unmapping
 // (a page-table shootdown on all CPUs, and addresses in a signal handler would become ambiguous).
@@ -215,7 +218,7 @@ arena* reserve_arena(std::size_t slot_size) noexcept {
 // REQUIRES arena_lock. From slot `index` on the arena's slots have no guard.
 void give_up_guards(arena& from, std::size_t index) noexcept {
   from.guard = guard_kind::none;
-  // release: pairs with: the load in stack_find().
+  // release: pairs with: the loads in stack_find() and canary_intact_slow().
   from.first_unguarded.store(index, std::memory_order_release);
   // relaxed: reaches the users of unguarded slots with the slot, see stack_canary_intact().
   if (stack_impl::unguarded_exist.exchange(true, std::memory_order_relaxed)) return;

@@ -5,17 +5,15 @@
 // (arenas) that belong to the process for ever: a slot is never unmapped, its owner pools it and gives its pages back with
 // stack_release_pages(). An untouched slot costs address space only.
 //
-// Which guard a slot has depends on the kernel: MADV_GUARD_INSTALL (any number of slots), else mprotect while
-// vm.max_map_count allows, else none but a canary, which stack_canary_intact() looks at.
+// Which guard a slot has depends on the kernel: MADV_GUARD_INSTALL (any number of slots, a whole batch by one process_madvise
+// where the kernel allows it), else mprotect while vm.max_map_count allows, else none but a canary, which
+// stack_canary_intact() looks at for who asks; the scheduler does not ask.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
 
 namespace gos::rt {
-
-// The size of the guard at the least: one page of 4 KiB. On kernels with larger pages the guard is one such page; low() knows.
-inline constexpr std::size_t stack_guard_size = 4096;
 
 inline constexpr std::size_t stack_size_min = std::size_t{16} << 10;
 inline constexpr std::size_t stack_size_max = std::size_t{1} << 30;
@@ -41,8 +39,8 @@ std::size_t stack_round_size(std::size_t wanted) noexcept;
 // `out`. Returns how many: fewer when memory runs short, 0 when there is none. The stacks read as zero. Any thread.
 int stack_map(std::size_t size, stack_slot* out, int count) noexcept;
 
-// Gives the whole pages within [low, high) back to the kernel; they read as zero afterwards. Guards survive. The range must lie
-// within one slot and nobody may use it meanwhile.
+// Gives the whole pages within [low, high) back to the kernel; they read as zero afterwards. Guards survive. The range lies
+// within one slot or covers neighbours of one arena, and nobody may use it meanwhile.
 void stack_release_pages(std::byte* low, std::byte* high) noexcept;
 
 namespace stack_impl {
