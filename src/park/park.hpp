@@ -1,6 +1,7 @@
 // park: the narrow waist. Everything that waits goes through this door.
 //
-// An operation of an object has this form, the same for goroutines and plain threads:
+// An operation of an object has this form, the same for goroutines and plain threads (in src/sync the
+// waiter is a sleeper, and its queue in the sleep table):
 //
 //   kernel_section kernel;              // enter the runtime; from here no user code runs
 //   spin_guard or lock_.lock();
@@ -29,8 +30,8 @@ namespace gos::rt {
 // kernel_section, self, park, ready and sleep_until are those of the scheduler's front door
 // (sched/sched.hpp); objects know them from here.
 
-// An arm of a wait that is won by the clock. Usage: init, start before park, stop before the frame
-// ends (timer_stop(t), outside the object's lock).
+// An arm of a wait that is won by the clock. Usage: timeout_start before park, timer_stop before the
+// frame ends, outside the object's lock.
 struct timeout_arm : timer {
   claim* shared = nullptr;
   goroutine* gp = nullptr;

@@ -64,14 +64,6 @@ class wait_queue {
     last_ = &w;
   }
 
-  void push_front(waiter& w) noexcept {
-    w.prev = nullptr;
-    w.next = first_;
-    w.queued = true;
-    (first_ != nullptr ? first_->prev : last_) = &w;
-    first_ = &w;
-  }
-
   // Unlinks w if it is linked here (a lost select arm may have been popped and skipped already).
   void remove(waiter& w) noexcept {
     if (!w.queued) return;

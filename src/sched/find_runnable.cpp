@@ -4,7 +4,7 @@
 //   2. every 61st time slice one from the global queue: nobody starves there (SC-05). Slices, not
 //      picks: goroutines that hand over to each other share one, and others wait for its end (SC-06)
 //   3. or the oldest fresh goroutine: newest-first must not starve the first
-//   4. the own queues: next (when it is time to look around: last), ready, fresh
+//   4. the own queues: next (when it is time to look around and others are ready: behind them), ready, fresh
 //   5. the global queue, a fair share
 //   6. I/O, without waiting
 //   7. other processors, as a searching machine: ask, wait a little, take by force
@@ -70,7 +70,7 @@ goroutine* from_global(processor* pp, bool only_one, const goroutine* behind) no
 
 bool poll_if_free() noexcept {
   bool expected = false;
-  // relaxed: a hint. acquire: pairs with the release of the last who looked.
+  // relaxed: a hint. acquire: pairs with the release of the last who looked, here or in rest().
   if (sched.poll_waiters.load(std::memory_order_relaxed) <= 0 ||
       !sched.poll_busy.compare_exchange_strong(expected, true, std::memory_order_acquire, std::memory_order_relaxed)) {
     return false;
@@ -131,7 +131,7 @@ goroutine* look_here(processor* pp, const goroutine* behind) noexcept {
   return nullptr;
 }
 
-// Runs timers that are late on another processor (its machine is in user mode, or it has none).
+// Runs timers that are due on another processor, whose machine may be in user mode, or which has none.
 bool run_late_timers(processor* victim) noexcept {
   return victim->timers.next_ns() <= monotonic_ns() && victim->timers.run(monotonic_ns()) > 0;
 }
@@ -145,9 +145,10 @@ bool take_half(processor* victim) noexcept {
   return any;
 }
 
-// Step 7. The number of searchers is kept below half of the busy processors.
+// Step 7. While the searchers are half of the processors that are not idle nobody joins them.
 goroutine* search(machine* mp, processor* pp) noexcept {
-  const int count = sched.processor_count.load(std::memory_order_acquire);  // acquire: pairs with its publication
+  // acquire: pairs with start_locked() and set_processor_count().
+  const int count = sched.processor_count.load(std::memory_order_acquire);
   const auto running =
       sched.max_procs.load(std::memory_order_relaxed) -
       static_cast<int>(sched.idle_processors.load(std::memory_order_relaxed));  // relaxed: both are hints
@@ -159,9 +160,10 @@ goroutine* search(machine* mp, processor* pp) noexcept {
     return own_queues(pp);
   }
   if (!mp->searching) {
-    if (2 * static_cast<int>(sched.searching.load(std::memory_order_relaxed)) >= running) return nullptr;  // relaxed: a bound, not exact
+    // relaxed: a bound, not exact.
+    if (2 * static_cast<int>(sched.searching.load(std::memory_order_relaxed)) >= running) return nullptr;
     mp->searching = true;
-    sched.searching.fetch_add(1, std::memory_order_acq_rel);  // pairs with: wake_one(), stop_searching()
+    sched.searching.fetch_add(1, std::memory_order_acq_rel);  // acq_rel: pairs with wake_one(), stop_searching()
   }
   const std::int64_t started_ns = monotonic_ns();
   std::int64_t passed_ns = 0;
@@ -196,7 +198,8 @@ goroutine* search(machine* mp, processor* pp) noexcept {
 
 std::int64_t earliest_timer_ns() noexcept {
   std::int64_t earliest = never_ns;
-  const int count = sched.processor_count.load(std::memory_order_acquire);  // acquire: pairs with its publication
+  // acquire: pairs with start_locked() and set_processor_count().
+  const int count = sched.processor_count.load(std::memory_order_acquire);
   for (int i = 0; i < count; ++i) {
     const std::int64_t next = sched.processors[i].load(std::memory_order_relaxed)->timers.next_ns();  // relaxed: behind the count
     if (next < earliest) earliest = next;
@@ -218,7 +221,7 @@ void poll_batch::deliver() noexcept {
 
 goroutine* find_runnable(machine* mp) noexcept {
   for (;;) {
-    if (sched.exiting.load(std::memory_order_acquire)) stop_for_good();  // acquire: pairs with the exit handler
+    if (sched.exiting.load(std::memory_order_acquire)) stop_for_good();  // acquire: pairs with stop_for_exit()
     if (mp->quit.load(std::memory_order_relaxed)) {  // relaxed: own machine's word, decided under lock
       stop_searching(mp, false);
       if (mp->pp != nullptr) {
@@ -233,7 +236,8 @@ goroutine* find_runnable(machine* mp) noexcept {
       continue;
     }
     processor* pp = mp->pp;
-    if (GOS_UNLIKELY(static_cast<int>(pp->id) >= sched.max_procs.load(std::memory_order_relaxed))) {  // relaxed: seen sooner or later
+    // relaxed: seen sooner or later.
+    if (GOS_UNLIKELY(static_cast<int>(pp->id) >= sched.max_procs.load(std::memory_order_relaxed))) {
       stop_searching(mp, false);
       retire(detach(mp));
       continue;

@@ -1,7 +1,7 @@
 // goroutine: the slab all goroutines come from, free lists, ids, texts. See goroutine.hpp.
 //
-// The slab is one reservation that only grows: a goroutine's index and address never change, memory
-// is never given back to the allocator, and walking [0, capacity) meets every goroutine.
+// The slab is one reservation, used from its beginning and never given back: a goroutine's index and
+// address never change, and walking [0, capacity) meets every goroutine.
 #include "sched/goroutine.hpp"
 
 #include <sys/mman.h>
@@ -79,7 +79,7 @@ std::size_t goroutine_capacity() noexcept {
 
 goroutine* goroutine_take(processor* pp) noexcept {
   if (GOS_UNLIKELY(pp == nullptr)) {
-    // A plain thread: one at a time.
+    // A plain thread takes one and leaves the others.
     std::uint32_t count = 0;
     goroutine* first = take_common(count);
     if (first == nullptr) return nullptr;
@@ -189,13 +189,16 @@ void goroutine_start_in_kernel(goroutine* gp) noexcept {
 
 goroutine_extra& goroutine_extra_of(goroutine& gp) noexcept {
   if (gp.extra == nullptr) gp.extra = new (std::nothrow) goroutine_extra;
-  if (gp.extra == nullptr) fatal("out of memory: no room for the name or lock of goroutine %llu", static_cast<unsigned long long>(gp.id));
+  if (gp.extra == nullptr) {
+    fatal("out of memory: no room for the name or lock of goroutine %llu", static_cast<unsigned long long>(gp.id));
+  }
   return *gp.extra;
 }
 
 std::uint64_t goroutine_started() noexcept {
   std::uint64_t started = sched.foreign_started.load(std::memory_order_relaxed);  // relaxed: a counter
-  const int count = sched.processor_count.load(std::memory_order_acquire);  // acquire: pairs with its publication
+  // acquire: pairs with start_locked() and set_processor_count().
+  const int count = sched.processor_count.load(std::memory_order_acquire);
   for (int i = 0; i < count; ++i) {
     started += sched.processors[i].load(std::memory_order_relaxed)->started.load(std::memory_order_relaxed);  // relaxed: counters
   }
@@ -205,9 +208,11 @@ std::uint64_t goroutine_started() noexcept {
 std::size_t goroutine_count() noexcept {
   // Finished first: a goroutine that ends meanwhile is counted rather than missed.
   std::uint64_t finished = 0;
-  const int count = sched.processor_count.load(std::memory_order_acquire);  // acquire: pairs with its publication
+  // acquire: pairs with start_locked() and set_processor_count().
+  const int count = sched.processor_count.load(std::memory_order_acquire);
   for (int i = 0; i < count; ++i) {
-    finished += sched.processors[i].load(std::memory_order_relaxed)->finished.load(std::memory_order_relaxed);  // relaxed: counters
+    // relaxed: counters.
+    finished += sched.processors[i].load(std::memory_order_relaxed)->finished.load(std::memory_order_relaxed);
   }
   const std::uint64_t started = goroutine_started();
   return started > finished ? static_cast<std::size_t>(started - finished) : 0;

@@ -2,20 +2,21 @@
 //
 // 256 bytes, from a slab that is never given back, so that a stale pointer is always safe to read
 // and every goroutine that exists can be listed. A plain OS thread that waits on one of our objects
-// has one too (kind thread): to the objects both are the same.
+// has one too (flag thread): to the objects both are the same.
 //
 //   state diagram (who writes it: the processor's owner, or who holds the goroutine at that moment)
 //
 //     dead --spawn--> runnable --execute--> running --park--> waiting --ready--> runnable
 //                                              |  \--yield/revoked--> runnable
 //                                              \--end--> dead
+//     waiting --a pass--> aged --the next--> scanned: the stack scanner's (shrink.cpp); --ready--> from each of them
 //
-// INV1 A goroutine is in at most one queue, and only while runnable.
+// INV1 A goroutine is in at most one run queue, and only while runnable.
 // INV2 Every park is ended by exactly one ready.
 // INV3 ready may come before the parking machine has left the goroutine's stack: on_cpu says so.
 //      Whoever resumes a goroutine first waits until on_cpu is 0; it is cleared by the code that
-//      runs next on the machine that left.
-// INV4 A goroutine without a stack (flag fresh) has never run.
+//      runs next on the machine that left, or by the stack scanner, whose mark it may be.
+// INV4 A goroutine with the flag fresh has no stack yet and has never run.
 #pragma once
 
 #include <atomic>
@@ -23,7 +24,6 @@
 #include <cstdint>
 
 #include "base/align.hpp"
-#include "base/assert.hpp"
 #include "platform/fiber_hooks.hpp"
 #include "platform/stack.hpp"
 #include "platform/switch.hpp"
@@ -82,10 +82,9 @@ struct alignas(cache_line_size) goroutine {
   std::uint64_t parent_id = 0;
   void* spawn_pc = nullptr;               // return address of the spawn statement
   std::atomic<const void*> wait_object{nullptr};
-  std::int64_t wait_since_ns = 0;  // stamped by the stack scanner, not by park: a clock costs more than a switch
-  struct goroutine_extra* extra = nullptr;  // what few goroutines have; owned
+  struct goroutine_extra* extra = nullptr;  // what few goroutines have; stays with the record when the goroutine ends
   void* locals = nullptr;                   // goroutine_local's table; owned by src/api/local.cpp
-  void* panics = nullptr;                   // innermost running panic; owned by src/panic
+  void* panics = nullptr;                   // running deferred calls and panics, innermost first; owned by src/panic
 
   void (*body)(void* closure) = nullptr;  // runs and destroys the callable
 

@@ -1,7 +1,5 @@
 // idle: processors and machines that have nothing to do, who wakes them, and the global queue.
 // See scheduler.hpp for the invariants.
-#include <utility>
-
 #include "platform/clock.hpp"
 #include "platform/futex.hpp"
 #include "sched/sched.hpp"
@@ -41,7 +39,7 @@ void wake_machine(machine* mp) noexcept {
   futex_wake(mp->wake, 1);
 }
 
-// Until woken, or the deadline. Takes what was given.
+// Until woken, or the deadline.
 void sleep_machine(machine* mp, std::int64_t deadline_ns) noexcept {
   // acquire: pairs with wake_machine().
   while (mp->wake.load(std::memory_order_acquire) == 0) {
@@ -80,7 +78,7 @@ void wake_up(machine* mp) noexcept {
 
 // Anything in a processor's own queues? For who has just become idle. A hint.
 bool queued_anywhere() noexcept {
-  // acquire: pairs with the store that published the processors.
+  // acquire: pairs with start_locked() and set_processor_count().
   const int count = sched.processor_count.load(std::memory_order_acquire);
   for (int i = 0; i < count; ++i) {
     const processor* pp = sched.processors[i].load(std::memory_order_relaxed);  // relaxed: behind the count
@@ -109,7 +107,7 @@ void rest_in_poller(machine* mp, std::int64_t until_ns) noexcept {
   sched.poll_machine = nullptr;
   processor* pp = idle_processor_take_locked();
   sched.lock.unlock();
-  // release: pairs with the acquire of the next one who looks.
+  // release: pairs with poll_if_free() and rest(), of the next one who looks.
   sched.poll_busy.store(false, std::memory_order_release);
   wake_up(mp);
   if (pp != nullptr) attach(mp, pp);
@@ -122,9 +120,9 @@ void attach(machine* mp, processor* pp) noexcept {
   mp->pp = pp;
   mp->requests.store(0, std::memory_order_relaxed);  // relaxed: old requests concern another processor
   if (pp->countdown == 0) pp->countdown = 1;  // given up when a look was due: without it, the next would be at 2^32 picks
-  // release: pairs with ask() and take_begin().
+  // release: pairs with ask(), take_begin() and watch().
   pp->owner.store(mp, std::memory_order_release);
-  mp->revoked.store(sched.normal, std::memory_order_release);  // release: pairs with take_begin()
+  mp->revoked.store(sched.normal, std::memory_order_release);  // release: pairs with ask_machine() and take_begin()
   sysmon_wake();
 }
 
@@ -242,13 +240,14 @@ void wake_one() noexcept {
       start_machine(pp, true);
       return;
     }
-    sched.searching.fetch_sub(1, std::memory_order_release);  // release: pairs with the exchange above, of the next waker
+    // release: pairs with the exchange above, of the next waker.
+    sched.searching.fetch_sub(1, std::memory_order_release);
     if (by_poller) {
       sched.events().wake();
       return;
     }
     // Another waker may have taken us for a searcher meanwhile: if a processor has gone idle since, it is our turn again.
-    std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with: the fence above, of that waker
+    std::atomic_thread_fence(std::memory_order_seq_cst);  // seq_cst: pairs with the fence above, of that waker
   } while (sched.idle_processors.load(std::memory_order_relaxed) != 0);  // relaxed: behind the fence
 }
 
@@ -257,7 +256,7 @@ void stop_searching(machine* mp, bool found) noexcept {
   mp->searching = false;
   // acq_rel: pairs with wake_one(): who queued before sees the count, or we see the work.
   const std::uint32_t before = sched.searching.fetch_sub(1, std::memory_order_acq_rel);
-  std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with: the fence in wake_one()
+  std::atomic_thread_fence(std::memory_order_seq_cst);  // seq_cst: pairs with the fence in wake_one()
   // INV3: the last searcher that finds more work than it can do wakes the next. relaxed: hints.
   if (found && before == 1 && sched.idle_processors.load(std::memory_order_relaxed) != 0 &&
       (mp->pp->queued() > 0 || sched.global_size.load(std::memory_order_relaxed) != 0)) {  // relaxed: a hint
@@ -298,7 +297,7 @@ void rest(machine* mp) noexcept {
   }
   sched.lock.unlock();
   bool expected = false;
-  // relaxed: a hint, made good by poll_waiters_add(). acquire: pairs with the release of the last who looked.
+  // relaxed: a hint, made good by poll_waiters_add() and sysmon. acquire: pairs with the release of the last who looked.
   if (sched.poll_waiters.load(std::memory_order_relaxed) > 0 &&
       sched.poll_busy.compare_exchange_strong(expected, true, std::memory_order_acquire, std::memory_order_relaxed)) {
     sched.lock.lock();
@@ -312,7 +311,7 @@ void rest(machine* mp) noexcept {
       rest_in_poller(mp, until_ns);
       return;
     }
-    sched.poll_busy.store(false, std::memory_order_release);  // release: pairs with the next who looks
+    sched.poll_busy.store(false, std::memory_order_release);  // release: pairs with the exchange above, of the next who looks
   }
   sleep_machine(mp, until_ns);
   wake_up(mp);

@@ -53,14 +53,16 @@ processor* processor_new(int id) noexcept {
 }
 
 // The process is about to run static destructors: every machine stops for good at its next entry
-// into the runtime, or has stopped when this returns. User code that never enters cannot be stopped.
+// into the runtime. Those that are inside are waited for, 100 ms in all. User code that never enters
+// cannot be stopped.
 void stop_for_exit() {
   machine* self_machine = this_machine();
   sched.exit_machine.store(self_machine, std::memory_order_relaxed);  // relaxed: published by exiting
-  // pairs with: find_runnable(), acquire_processor()
+  // seq_cst: pairs with find_runnable() and acquire_processor().
   if (sched.exiting.exchange(true, std::memory_order_seq_cst)) return;
   const std::int64_t deadline_ns = monotonic_ns() + 100'000'000;
-  for (machine* mp = sched.machines.load(std::memory_order_acquire); mp != nullptr; mp = mp->all_next) {  // acquire: pairs with machine_new()
+  // acquire: pairs with machine_new().
+  for (machine* mp = sched.machines.load(std::memory_order_acquire); mp != nullptr; mp = mp->all_next) {
     if (mp == self_machine || mp->foreign) continue;
     backoff wait;
     // Asked again and again: a request is dropped when the processor changes hands.
@@ -86,7 +88,7 @@ void stop_for_exit() {
 
 // The home of a main goroutine is out of its loop: sysmon need not end the process, unless it does already.
 void leave_before_exit(machine* mp) noexcept {
-  // relaxed: set by who told us to quit, under lock.
+  // relaxed: set by main_ended() before it told us to quit, under lock.
   if (sched.main_home.load(std::memory_order_relaxed) != mp) return;
   // acq_rel: pairs with end_if_held() of sysmon: either it ends the process, or we go on.
   if (sched.main_ended_ns.exchange(0, std::memory_order_acq_rel) == exit_begun) stop_for_good();
@@ -111,7 +113,7 @@ void start_locked() noexcept {
   for (int id = 0; id < procs; ++id) {
     sched.processors[id].store(processor_new(id), std::memory_order_relaxed);  // relaxed: published by the count
   }
-  sched.processor_count.store(procs, std::memory_order_release);  // release: pairs with its readers
+  sched.processor_count.store(procs, std::memory_order_release);  // release: pairs with search(), turn() and all who walk them
   {
     spin_guard guard(sched.lock);
     for (int id = procs; id-- > 0;) {
@@ -179,7 +181,7 @@ int set_processor_count(int n) noexcept {
   for (int id = existing; id < n; ++id) {
     sched.processors[id].store(processor_new(id), std::memory_order_relaxed);  // relaxed: published by the count
   }
-  if (n > existing) sched.processor_count.store(n, std::memory_order_release);  // release: pairs with its readers
+  if (n > existing) sched.processor_count.store(n, std::memory_order_release);  // release: as in start_locked()
   processor* surplus = nullptr;
   {
     spin_guard guard(sched.lock);
@@ -209,7 +211,8 @@ int set_processor_count(int n) noexcept {
     surplus = pp->idle_next;
     retire(pp);
   }
-  for (int id = n; id < old; ++id) ask(sched.processors[id].load(std::memory_order_relaxed), request::reschedule);  // relaxed: exists
+  // relaxed: they exist.
+  for (int id = n; id < old; ++id) ask(sched.processors[id].load(std::memory_order_relaxed), request::reschedule);
   wake_one();
   return old;
 }

@@ -1,8 +1,8 @@
 // local_queue: a ring of runnable goroutines that only the owner of the processor touches.
 //
 // Plain loads and stores: nobody steals from it behind the owner's back. A hungry processor asks, and
-// the owner hands over half at its next entry into the runtime; if it stays away, the asker takes
-// the processor's state by revocation (revoke.hpp) for a moment. So pushing and popping costs no
+// the owner hands over half at its next passage into or out of the runtime; if it stays away, the asker
+// takes the processor's state by revocation (revoke.cpp) for a moment. So pushing and popping costs no
 // atomic read-modify-write. Size and emptiness may be read by anybody, as hints.
 // Source: Acar, Chargueraud, Rainey, "Scheduling parallel programs by work stealing with private
 // deques", PPoPP 2013. Rejected: Go's ring, whose owner pops with a compare-and-swap (5 ns each).

@@ -41,7 +41,7 @@ machine* machine_new() noexcept {
   if (mp == nullptr) fatal("out of memory: no room for another thread");
   // relaxed: the exchange below publishes.
   mp->all_next = sched.machines.load(std::memory_order_relaxed);
-  // release: pairs with the acquire of who walks the list. relaxed: a failure is tried again.
+  // release: pairs with shrink_held() and stop_for_exit(), which walk the list. relaxed: a failure is tried again.
   while (!sched.machines.compare_exchange_weak(mp->all_next, mp, std::memory_order_release, std::memory_order_relaxed)) {
   }
   return mp;

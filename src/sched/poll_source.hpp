@@ -4,8 +4,8 @@
 // machines look at the poller when they are idle, every now and then while they are busy, and at
 // the latest when sysmon does.
 //
-// INV1 on_event runs in kernel mode, without locks, on any machine, and may run for two events of
-//      one source at once. It must not park or throw.
+// INV1 on_event runs in kernel mode, without locks, on any machine or on sysmon's thread, and may run
+//      for two events of one source at once. It must not park or throw.
 // INV2 An event that was fetched before poll_unregister may still be delivered after it. So the
 //      memory of a poll_source is never given back to the allocator (keep a free list), and a late
 //      event must be harmless: a spurious wake-up, after which the operation is tried again.
@@ -25,7 +25,7 @@ struct poll_source {
 int poll_register(poll_source& source, int fd) noexcept;
 int poll_unregister(int fd) noexcept;
 
-// How many goroutines wait for an event: while it is zero nobody looks. Kernel mode.
+// How many goroutines and threads wait for an event: while it is zero nobody looks. Kernel mode.
 void poll_waiters_add(int change) noexcept;
 
 }  // namespace gos::rt

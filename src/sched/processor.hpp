@@ -46,7 +46,7 @@ struct alignas(cache_line_size) processor {
   alignas(cache_line_size) timer_heap timers;
   std::atomic<machine*> owner{nullptr};  // who runs it; null: idle or in somebody's hands
   processor* idle_next = nullptr;        // under scheduler::lock
-  bool retired = false;                  // under scheduler::lock: beyond max_procs, empty, in nobody's hands
+  bool retired = false;                  // under scheduler::lock: beyond max_procs, no work, in nobody's hands
 
   // Hint: how much could be handed over.
   std::uint32_t queued() const noexcept { return ready.size() + fresh.size(); }
@@ -70,7 +70,7 @@ struct alignas(cache_line_size) processor {
     return nullptr;
   }
 
-  // After a pick that gave nothing although it was not time to look around.
+  // After a pick that gave nothing: because it is time to look around.
   bool look_is_due() const noexcept { return countdown == 0; }
 
   void new_slice() noexcept {

@@ -1,6 +1,5 @@
 // revoke: who may touch a processor. The protocol of machine.hpp, both sides of it.
 #include "platform/membarrier.hpp"
-#include "platform/thread.hpp"
 #include "sched/sched.hpp"
 
 namespace gos::rt {
@@ -9,13 +8,13 @@ namespace {
 
 // The machine's side: answers what was asked. In kernel mode with a processor, on a goroutine's stack.
 void serve(machine* mp) noexcept {
-  // acq_rel: pairs with ask(): what the asker did before is seen, and our answer after.
+  // acq_rel: pairs with ask_machine(): what the asker did before is seen, and our answer after.
   const std::uint32_t asked = mp->requests.exchange(0, std::memory_order_acq_rel);
   if ((asked & request::share) != 0) share(mp->pp, false);
   if ((asked & request::reschedule) != 0) give_way(mp, mp->current);
 }
 
-// Requested, taking or gone: until the machine has its processor (true) or has none (false).
+// Settles a word that is not `none`: the processor is ours, also after we took a request back, which is then served; or gone.
 enum class passage { ours, served, gone };
 passage resolve(machine* mp) noexcept {
   backoff wait;
@@ -41,7 +40,7 @@ passage resolve(machine* mp) noexcept {
 // The processor was taken: get one, or queue the goroutine and let the thread rest.
 void acquire_processor(machine* mp) noexcept {
   mp->pp = nullptr;
-  // acquire: pairs with the store in the exit handler.
+  // acquire: pairs with stop_for_exit().
   if (sched.exiting.load(std::memory_order_acquire)) {
     // relaxed: written before exiting.
     if (sched.exit_machine.load(std::memory_order_relaxed) == mp) return;  // runs the exit handlers, like a plain thread
@@ -111,7 +110,7 @@ bool ask(processor* victim, std::uint32_t what) noexcept {
 
 bool ask_machine(machine* mp, std::uint32_t what) noexcept {
   if (!mp->revoker.try_lock()) return false;
-  mp->requests.fetch_or(what, std::memory_order_acq_rel);  // pairs with: serve()
+  mp->requests.fetch_or(what, std::memory_order_acq_rel);  // acq_rel: pairs with serve()
   revoke_state expected = sched.normal;
   // acq_rel: pairs with resolve().
   const bool asked = mp->revoked.compare_exchange_strong(expected, revoke_state::requested, std::memory_order_acq_rel,

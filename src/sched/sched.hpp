@@ -80,7 +80,7 @@ void fiber_ended(goroutine* left) noexcept;
   fiber_after_switch(this_machine()->current->fiber, &left->fiber);
   fiber_ended(left);
 #endif
-  // release: pairs with the acquire of who resumes it next: its context is complete (INV3 of goroutine.hpp).
+  // release: pairs with claim_to_run() of who resumes it next: its context is complete (INV3 of goroutine.hpp).
   left->on_cpu.store(0, std::memory_order_release);
 }
 
@@ -89,7 +89,7 @@ void fiber_ended(goroutine* left) noexcept;
 [[gnu::always_inline]] inline bool claim_to_run(machine* mp, goroutine* to) noexcept {
   __atomic_store_n(&mp->current, to, __ATOMIC_RELAXED);
   std::atomic_signal_fence(std::memory_order_seq_cst);  // pairs with: the membarrier in shrink_held()
-  // acquire: pairs with finish_switch() on the machine that left it, and with the scanner.
+  // acquire: pairs with finish_switch() on the machine that left it, and with let_go() of the scanner.
   return to->on_cpu.load(std::memory_order_acquire) == 0;
 }
 
@@ -127,7 +127,7 @@ void fiber_ended(goroutine* left) noexcept;
 [[gnu::always_inline]] inline void park(wait_reason reason, const void* object) noexcept {
   machine* mp = this_machine();
   goroutine* gp = mp->current;
-  // relaxed: the three are for dumps.
+  // relaxed: for dumps, and for who looks with a debugger.
   gp->reason.store(reason, std::memory_order_relaxed);
   gp->wait_object.store(object, std::memory_order_relaxed);
   if (GOS_UNLIKELY(mp->pp == nullptr)) {

@@ -4,13 +4,15 @@
 //
 // How work finds a processor:
 //   INV1 A goroutine in the global queue is found: who goes idle looks there under `lock`, the same
-//        lock under which it is put, and who puts it wakes an idle processor afterwards.
+//        lock under which it is put, and who puts it wakes an idle processor afterwards, or looks there
+//        itself before it goes idle.
 //   INV2 A goroutine in a processor's own queues is found: by its owner, by a searching machine, or
 //        by sysmon, which wakes a searcher when work waits beside idle processors. The fast paths
 //        look at idle_processors without a fence; a wake-up missed that way is made good by sysmon
 //        within one of its turns (sysmon.cpp), and sysmon turns while any processor runs.
-//   INV3 At most one machine is woken at a time (searching 0 -> 1); a searcher that finds work wakes
-//        the next one. So a burst of spawns does not become a burst of system calls.
+//   INV3 At most one machine at a time is woken to search (searching 0 -> 1); the last searcher, when it
+//        finds more than it can do, wakes the next one. So a burst of spawns does not become a burst of
+//        system calls.
 //   INV4 An idle processor has empty queues. Its timers may be pending: some machine sleeps no longer
 //        than until the earliest of all timers (sleeper_deadline_ns), or polls that long.
 //
@@ -21,6 +23,7 @@
 #include <cstdint>
 #include <new>
 
+#include "base/fatal.hpp"
 #include "base/spin.hpp"
 #include "platform/poller.hpp"
 #include "sched/local_queue.hpp"
@@ -60,7 +63,7 @@ struct scheduler {
   std::atomic<int> machine_count{0};
   std::atomic<int> max_threads{10000};
   std::atomic<std::uint64_t> next_id{2};  // 1 is the first main goroutine
-  std::atomic<std::uint64_t> foreign_started{0};  // goroutines spawned by plain threads
+  std::atomic<std::uint64_t> foreign_started{0};  // goroutines spawned by plain threads, and main ones
   std::atomic<bool> exiting{false};
   std::atomic<machine*> exit_machine{nullptr};
   std::atomic<int> exit_status{0};
@@ -105,12 +108,12 @@ processor* detach(machine* mp) noexcept;               // in kernel mode: gives 
 processor* idle_processor_take() noexcept;             // takes lock
 processor* idle_processor_take_locked() noexcept;
 void idle_processor_put_locked(processor* pp) noexcept;
-void retire(processor* pp) noexcept;                   // in the caller's hands, beyond max_procs: clears it out
+void retire(processor* pp) noexcept;                   // in the caller's hands, beyond max_procs: hands on work, timers, stacks
 void hand_off(processor* pp) noexcept;                 // a processor in the caller's hands: to work or to rest
 void wake_one() noexcept;                              // if a processor is idle and nobody searches
 void start_machine(processor* pp, bool searching) noexcept;
 void stop_searching(machine* mp, bool found) noexcept;
-void rest(machine* mp) noexcept;                       // no work: gives the processor up, sleeps or polls, until there may be work
+void rest(machine* mp) noexcept;                       // no work: gives the processor up, sleeps or polls until there may be some
 void wait_for_processor(machine* mp) noexcept;         // without a processor: sleeps until given one
 bool wake_for_quit(machine* mp) noexcept;
 void wait_for_locked(machine* mp) noexcept;            // until the goroutine locked to mp is handed over
@@ -148,7 +151,8 @@ void sysmon_describe(const goroutine* crashed, std::int64_t timeout_ns) noexcept
 machine* foreign_adopt() noexcept;  // the calling plain thread meets the runtime
 
 // shrink.cpp
-bool shrink_step(std::size_t& shrunk) noexcept;  // adds to shrunk; false: the pass over all goroutines is complete
+// Adds to shrunk what it gave back or will, next pass. False: the pass over all goroutines is complete, or cannot be made.
+bool shrink_step(std::size_t& shrunk) noexcept;
 
 // goroutine.cpp
 goroutine* goroutine_at(std::size_t index) noexcept;

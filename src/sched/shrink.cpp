@@ -2,8 +2,10 @@
 //
 // A stack slot costs what was once touched. A goroutine that recursed deeply and now waits keeps only
 // the pages from its stack pointer up: those below, which hold nothing, are given back (and come
-// again, zeroed, when touched). Done by sysmon for goroutines that have been parked since before its
-// last pass (those that wait shortly cost no system call), each once per wait; in small steps, for beside a million goroutines it is still the watchdog.
+// again, zeroed, when touched). Done by sysmon in passes, for goroutines that have been parked since
+// before the last pass (state aged: those that wait shortly cost no system call), each once per wait
+// (state scanned); in small steps, for beside a million goroutines it is still the watchdog. Not done
+// where membarrier is refused.
 //
 // A goroutine must not run meanwhile. Who resumes one waits for on_cpu == 0 (INV3 of goroutine.hpp), so
 // setting on_cpu holds it still, except for a machine that has already seen 0. Such a machine has
@@ -25,7 +27,7 @@ constexpr std::size_t red_zone = 128;
 void let_go(goroutine* gp) noexcept {
   if (gp == nullptr) return;  // a machine whose thread is just being started
   std::uint32_t mark = held_by_scanner;
-  // release: pairs with the acquire of who resumes it. relaxed: replaced, nothing to do.
+  // release: pairs with claim_to_run() of who resumes it. relaxed: replaced, nothing to do.
   gp->on_cpu.compare_exchange_strong(mark, 0, std::memory_order_release, std::memory_order_relaxed);
 }
 
@@ -45,7 +47,8 @@ void shrink_one(goroutine* gp) noexcept {
 // Those that nobody is about to resume. Lets go of all.
 std::size_t shrink_held(goroutine* const* held, std::size_t count) noexcept {
   membarrier_all();
-  for (machine* mp = sched.machines.load(std::memory_order_acquire); mp != nullptr; mp = mp->all_next) {  // acquire: pairs with machine_new()
+  // acquire: pairs with machine_new().
+  for (machine* mp = sched.machines.load(std::memory_order_acquire); mp != nullptr; mp = mp->all_next) {
     let_go(__atomic_load_n(&mp->current, __ATOMIC_RELAXED));
   }
   std::size_t shrunk = 0;

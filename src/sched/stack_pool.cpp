@@ -7,14 +7,14 @@
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cstdlib>
 
 #if __has_include(<valgrind/valgrind.h>)
 #include <valgrind/valgrind.h>
 #endif
 
-#include "base/assert.hpp"
+#include "base/align.hpp"
+#include "base/fatal.hpp"
 #include "base/race.hpp"
 #include "base/spin.hpp"
 
@@ -34,7 +34,6 @@ struct pool {
 };
 
 pool pools[classes];
-std::atomic<std::size_t> warm_count{0};
 
 std::uint8_t class_from_environment() noexcept {
   constexpr std::size_t usual = std::size_t{256} << 10;
@@ -67,20 +66,15 @@ bool pool_ready(pool& p) noexcept {
 }
 
 void pool_put(pool& p, std::byte* base) noexcept {
-  // With its array full or not to be had, a stack is lost: address space, and pages given back.
+  // With its array full or not to be had, a stack is lost, with its pages.
   if (!pool_ready(p) || p.count == pool_capacity) return;
   p.slots[p.count++] = base;
-  warm_count.fetch_add(1, std::memory_order_relaxed);  // relaxed: a hint
 }
 
 std::byte* pool_get(pool& p) noexcept {
   if (p.count == 0) return nullptr;
   --p.count;
-  if (p.cold > p.count) {
-    p.cold = p.count;
-  } else {
-    warm_count.fetch_sub(1, std::memory_order_relaxed);  // relaxed: a hint
-  }
+  p.cold = std::min(p.cold, p.count);
   return p.slots[p.count];
 }
 
@@ -161,8 +155,11 @@ std::size_t stack_pool_trim(std::size_t most) noexcept {
         while (count < at_once && trimmed + count < most && p.count > p.cold) taken[count++] = pool_get(p);
       }
       if (count == 0) break;
+      {
+        race_ignore_scope own;  // TSan sees its memmoves
+        std::sort(taken, taken + count);
+      }
       // Neighbours go in one call.
-      std::sort(taken, taken + count);
       // (Guards survive. Unguarded slots have their canary in the lowest bytes, which come back zero, as they were.)
       for (std::size_t i = 0; i < count;) {
         std::size_t end = i + 1;
@@ -182,10 +179,6 @@ std::size_t stack_pool_trim(std::size_t most) noexcept {
     }
   }
   return trimmed;
-}
-
-std::size_t stack_pool_warm() noexcept {
-  return warm_count.load(std::memory_order_relaxed);  // relaxed: a hint
 }
 
 }  // namespace gos::rt

@@ -47,7 +47,4 @@ void stack_cache_flush(stack_cache& cache) noexcept;
 // Any thread; not for a hot path.
 std::size_t stack_pool_trim(std::size_t most) noexcept;
 
-// Stacks in the common pools that still have pages. A hint.
-std::size_t stack_pool_warm() noexcept;
-
 }  // namespace gos::rt

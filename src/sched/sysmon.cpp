@@ -3,10 +3,13 @@
 // Each turn it looks at every processor that runs. One whose tick has not moved for a time slice
 // (10 ms) while work waits is asked to give way; if that is not answered (user code that never enters
 // the runtime, or a blocking call nobody told us of) the processor is taken from the thread and
-// handed on. In a section marked blocking 20 us are enough. If nothing waits it is taken too and put to
-// rest, so that a lone computation keeps nobody awake.
+// handed on. In a section marked blocking 20 us are enough, if work waits. If nothing waits it is taken after
+// the slice, too, and put to rest, so that a lone computation keeps nobody awake.
 // It also makes good what the fast paths may miss: work beside idle processors, late timers, I/O that
-// nobody looked at for 10 ms.
+// nobody looked at for 10 ms. It gives memory back (shrink.cpp, stack_pool.cpp), ends the process when
+// run's thread is held at the end (end_if_held), and says what it knows of a stack that overflowed.
+//
+// It is no machine: fire and on_event run here, too, without a processor.
 //
 // It turns every 20 us while something happens, then more and more seldom: up to 10 ms, or 1 ms while
 // processors are idle beside running ones. When all processors have been idle for a while it sleeps
@@ -119,24 +122,28 @@ bool wake_for_missed_work(int count, std::int64_t now_ns) noexcept {
   return missed;
 }
 
-// A main goroutine has ended, and its thread is not back in run(). If it is held by a goroutine that does
-// not come back, the program ends all the same (SP-04). A thread that is merely on its way, on a loaded
-// computer, is in kernel mode; one whose goroutines enter the runtime answers the request.
+// A main goroutine has ended, and its thread is not back in run(). If it is held, the program ends all the
+// same (SP-04): by user code that does not come back, or by a goroutine that is pinned to it, also one
+// that waits, for then the thread sleeps in wait_for_locked() for it alone. A thread that is merely on its
+// way, on a loaded computer, is in kernel mode; one whose goroutines enter the runtime answers the request.
 void end_if_held(std::int64_t main_ended_ns, std::int64_t now_ns) noexcept {
   machine* home = sched.main_home.load(std::memory_order_relaxed);  // relaxed: written before main_ended_ns
   ask_machine(home, request::reschedule);  // again: an earlier one may have been dropped
   if (now_ns - main_ended_ns <= exit_patience_ns) return;
+  const bool pinned = __atomic_load_n(&home->locked, __ATOMIC_RELAXED) != nullptr;  // relaxed: a look
   // acquire: pairs with kernel_leave().
-  const bool held = home->in_kernel.load(std::memory_order_acquire) == 0 || __atomic_load_n(&home->locked, __ATOMIC_RELAXED) != nullptr;
+  const bool held = pinned || home->in_kernel.load(std::memory_order_acquire) == 0;
   // acq_rel: pairs with leave_before_exit(). relaxed: then it is back.
-  if (held && sched.main_ended_ns.compare_exchange_strong(main_ended_ns, exit_begun, std::memory_order_acq_rel, std::memory_order_relaxed)) {
+  if (held && sched.main_ended_ns.compare_exchange_strong(main_ended_ns, exit_begun, std::memory_order_acq_rel,
+                                                          std::memory_order_relaxed)) {
     std::exit(sched.exit_status.load(std::memory_order_relaxed));  // relaxed: written before main_ended_ns
   }
 }
 
 // True if a processor runs.
 bool turn(std::int64_t now_ns, bool& acted) noexcept {
-  const int count = sched.processor_count.load(std::memory_order_acquire);  // acquire: pairs with its publication
+  // acquire: pairs with start_locked() and set_processor_count().
+  const int count = sched.processor_count.load(std::memory_order_acquire);
   bool running = false;
   acted = false;
   for (int i = 0; i < count; ++i) {
@@ -144,7 +151,8 @@ bool turn(std::int64_t now_ns, bool& acted) noexcept {
     if (pp->owner.load(std::memory_order_relaxed) != nullptr) running = true;  // relaxed: a look
     if (watch(pp, seen[i], now_ns)) acted = true;
   }
-  if (running && now_ns - sched.last_poll_ns.load(std::memory_order_relaxed) > poll_late_ns && poll_if_free()) {  // relaxed: a hint
+  // relaxed: a hint.
+  if (running && now_ns - sched.last_poll_ns.load(std::memory_order_relaxed) > poll_late_ns && poll_if_free()) {
     acted = true;
   }
   // All rest, and the last to do so found the poller busy, with us.
@@ -169,9 +177,10 @@ void sleep_until_needed() noexcept {
   bool idle = false;
   {
     spin_guard guard(sched.lock);
-    // relaxed: under lock.
-    idle = static_cast<int>(sched.idle_processors.load(std::memory_order_relaxed)) >= sched.max_procs.load(std::memory_order_relaxed) &&
-           sched.main_ended_ns.load(std::memory_order_relaxed) == 0;  // relaxed: its machine has a processor
+    // relaxed: under lock; and who ended a main goroutine has a processor.
+    const int idle_processors = static_cast<int>(sched.idle_processors.load(std::memory_order_relaxed));
+    idle = idle_processors >= sched.max_procs.load(std::memory_order_relaxed) &&
+           sched.main_ended_ns.load(std::memory_order_relaxed) == 0;
   }
   if (idle) {
     // acquire: pairs with sysmon_wake().
@@ -225,7 +234,7 @@ void sysmon_body(void*) noexcept {
   for (;;) {
     nap(delay_ns);
     describe_crashed();
-    // relaxed: a helper that sees it late does no harm.
+    // relaxed: seen late, it does no harm.
     if (sched.exiting.load(std::memory_order_relaxed)) stop_for_good();
     const std::int64_t now_ns = monotonic_ns();
     bool acted = false;

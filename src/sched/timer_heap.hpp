@@ -10,7 +10,6 @@
 #pragma once
 
 #include <atomic>
-#include <cstddef>
 #include <cstdint>
 
 #include "base/spin.hpp"
@@ -24,18 +23,18 @@ class timer_heap {
   // Anybody: the earliest due time, or never_ns. relaxed: a hint; who needs it exactly takes the lock.
   std::int64_t next_ns() const noexcept { return next_ns_.load(std::memory_order_relaxed); }
 
-  // Kernel mode. True if it is now the earliest.
+  // Kernel mode. add: true if it is now the earliest.
   bool add(timer& t, std::int64_t when_ns) noexcept;
-  bool add_sleeper(goroutine* gp, std::int64_t when_ns) noexcept;
+  void add_sleeper(goroutine* gp, std::int64_t when_ns) noexcept;
 
   // Kernel mode. Removes t if it is in this heap and pending.
   enum class removal { removed, firing, elsewhere };
   removal remove(timer& t) noexcept;
 
-  // Kernel mode: fires what is due, in order of due time. Returns how many.
+  // Kernel mode, or sysmon: fires what is due, in order of due time. Returns how many.
   int run(std::int64_t now_ns) noexcept;
 
-  // Moves everything to another heap (its processor goes away).
+  // Moves all that is pending to another heap (its processor retires). What is firing may come back here.
   void move_to(timer_heap& other) noexcept;
 
  private:

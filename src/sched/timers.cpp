@@ -10,7 +10,7 @@
 namespace gos::rt {
 
 namespace {
-// timer::state. Written under the heap's lock, except firing -> idle.
+// timer::state. Written under the lock of the heap that holds it or fires it.
 enum timer_state : std::uint32_t { timer_idle, timer_pending, timer_firing };
 constexpr std::uint32_t arity = 4;
 }  // namespace
@@ -92,11 +92,10 @@ bool timer_heap::add(timer& t, std::int64_t when_ns) noexcept {
   return t.index == 0;
 }
 
-bool timer_heap::add_sleeper(goroutine* gp, std::int64_t when_ns) noexcept {
+void timer_heap::add_sleeper(goroutine* gp, std::int64_t when_ns) noexcept {
   spin_guard guard(lock_);
   push({when_ns, reinterpret_cast<std::uintptr_t>(gp) | 1});
   publish_next();
-  return entries_[0].when_ns == when_ns;
 }
 
 timer_heap::removal timer_heap::remove(timer& t) noexcept {
@@ -136,11 +135,11 @@ int timer_heap::run(std::int64_t now_ns) noexcept {
     if (again != 0) {
       t->when_ns = again;
       t->heap.store(this, std::memory_order_relaxed);  // relaxed: under lock_
-      // release: pairs with the load in timer_stop: what fire did is done.
+      // release: pairs with the load in timer_stop(): what fire did is done.
       t->state.store(timer_pending, std::memory_order_release);
       push({again, due.target});
     } else {
-      // release: pairs with the load in timer_stop. The last touch: the timer may die now.
+      // release: pairs with the load in timer_stop(). The last touch: the timer may die now.
       t->state.store(timer_idle, std::memory_order_release);
     }
   }
@@ -151,7 +150,7 @@ int timer_heap::run(std::int64_t now_ns) noexcept {
 }
 
 void timer_heap::move_to(timer_heap& other) noexcept {
-  // Only ever from a dying processor to another one; the address order keeps two moves apart.
+  // Only ever from a retiring processor to the first one; the address order keeps two moves apart.
   spin_lock& first = this < &other ? lock_ : other.lock_;
   spin_lock& second = this < &other ? other.lock_ : lock_;
   spin_guard guard_first(first);

@@ -4,13 +4,17 @@
 // absolute, in nanoseconds of monotonic_ns().
 //
 // A timer belongs to its user, often on a parked stack: it is started, fires or is stopped, and may
-// be started again. A sleeping goroutine needs no timer object: see sleep_until in park.hpp.
+// be started again. A sleeping goroutine needs no timer object: see sleep_until in sched.hpp.
 //
 // INV1 A timer is in at most one heap. Heap entries of timers keep timer::index up to date.
-// INV2 fire runs in kernel mode on some machine, without any heap lock, and never twice at once for
-//      one timer. It must be short, must not park and must not throw. It may take object locks.
+// INV2 fire runs in kernel mode on some machine, or on sysmon's thread, without any heap lock, and never
+//      twice at once for one timer. It must be short, must not park and must not throw. It may take
+//      object locks. The processor of its heap may retire meanwhile: what is pending moves to the first
+//      processor's heap, and a timer that fires again goes back into the old one, where a searching
+//      machine or sysmon finds it when it is due.
 // INV3 After timer_stop has returned, fire is not running and will not run: the timer may die.
-//      So timer_stop must not be called with a lock held that fire takes, nor from fire.
+//      So timer_stop must not be called from fire, nor with a lock held that a running fire may still
+//      take (time/alarm.hpp knows how far it is).
 #pragma once
 
 #include <atomic>
