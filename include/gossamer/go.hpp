@@ -36,8 +36,9 @@ struct blocking_scope {
 // goroutines are neither waited for nor unwound. The calling thread works for the runtime
 // meanwhile. May be called again after it returned; not from a goroutine (fatal). The main goroutine
 // has a stack of 8 MiB. Everything in gos works without run too, from plain threads.
-// If the calling thread is held by a goroutine that does not come back when main_fn has ended, the
-// process ends through std::exit(result) from another thread.
+// If the calling thread is held when main_fn has ended, by a goroutine that does not come back or by one
+// that is pinned to it, even if it only waits, the process ends through std::exit(result) from another
+// thread.
 // Source: Go runtime/proc.go main; contract SP-04.
 template <std::invocable F>
   requires std::is_void_v<std::invoke_result_t<F>> || std::convertible_to<std::invoke_result_t<F>, int>
@@ -140,7 +141,7 @@ auto blocking(F&& f) -> std::invoke_result_t<F> {
   return std::forward<F>(f)();
 }
 
-// Keeps the calling goroutine on its current thread while it lives, and others off that thread: for
+// Keeps the calling goroutine on its current thread while the pin lives, and others off that thread: for
 // thread_local values, locks and libraries that belong to a thread. Nests. On a plain thread it does
 // nothing. Source: Go runtime.LockOSThread; contract RT-06, RT-07.
 class pin {

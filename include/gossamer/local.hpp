@@ -3,8 +3,8 @@
 //   gos::goroutine_local<request_id> current;      // usually a global
 //   *current = id;                                 // this goroutine's
 //
-// A thread_local belongs to the thread, and a goroutine may change threads whenever it waits: use this instead. A plain
-// thread has values of its own too. New goroutines do not inherit values.
+// A thread_local belongs to the thread, and a goroutine may change threads in any call into the library: use this
+// instead. A plain thread has values of its own too. New goroutines do not inherit values.
 #pragma once
 
 #include <concepts>

@@ -26,7 +26,7 @@ using rt::goroutine;
 
 // goroutine::entry of every goroutine: in user mode, on its stack.
 void goroutine_entry(goroutine* gp) {
-  rt::race_acquire(gp);  // MM-01: pairs with goroutine_start()
+  rt::race_acquire(gp);  // MM-01: pairs with goroutine_start_in_kernel() and run_main_goroutine()
   rt::race_acquire(gp->stack_base);  // TSan cannot be told that a stack is new: its users come one after the other
   void* const closure = gp->closure;
   rt::run_goroutine_body(gp->body, closure);
@@ -46,8 +46,8 @@ void run_main_body(void* storage) {
   auto* call = *static_cast<main_call**>(storage);
   call->result = call->body(call->callable);
   rt::set_exit_status(call->result);
-  // SP-06: a goroutine that panics right now is given the time to end the process.
-  // On another processor a yield gives it none: so by the clock, up to a tenth of a second.
+  // SP-06: a goroutine that panics right now is given the time to end the process. On another processor a yield gives
+  // it none: so by the clock, a thousand sleeps of 100 us, about a tenth of a second.
   for (int round = 0; round < 1000 && rt::panicking(); ++round) {
     rt::yield_goroutine();
     rt::kernel_section kernel;

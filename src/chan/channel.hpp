@@ -32,7 +32,8 @@ struct channel;
 // have none and pay nothing for it: a source is asked only where a receive would block.
 //
 // All but destroy are called in kernel mode with the channel's lock held, and must be short. They may
-// take the lock of a timer heap (timer_start, timer_try_stop; not timer_stop, which waits for fire).
+// take the lock of a timer heap (timer_start, timer_try_stop; timer_stop waits for fire, which takes the
+// channel's lock: only as time/alarm.hpp does).
 // A source wakes a receiver so: lock; waiter* w = pop_receiver(ch); construct the element at
 // w->data; w->ok = true; race_release(w); unlock; ready(w->gp).
 struct channel_source {

@@ -1,8 +1,7 @@
-// See nil_chan.hpp. Nobody knows these waits, so nobody ends them: they show up in dumps, and in the
-// report of a deadlock.
+// See nil_chan.hpp. Nobody knows these waits, so nobody ends them; they show up in dumps.
 #include "chan/nil_chan.hpp"
 
-#include "base/assert.hpp"
+#include "base/fatal.hpp"
 #include "park/park.hpp"
 
 namespace gos::rt {

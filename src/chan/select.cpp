@@ -13,20 +13,19 @@
 // INV2 Only one arm wins, so all receive arms share one place for the element.
 // INV3 The claim is free while we hold all locks, so nobody can complete an arm before all are queued,
 //      and a partner popped in an attempt is never lost to a wait of our own.
-// INV4 No user code runs between step 1 and the end of step 4: values that must be made are made
-//      before (select_with_values), handlers are called after.
+// INV4 No user code runs within a step: a value that must be made is made between two tries, in user
+//      mode (made_values), and then tried again; handlers are called after.
 //
 // Rejected: joining queue by queue with one lock at a time. Two selects that meet each other would each
 // need both claims at once, which takes a third state of the claim and waiting for each other.
 #include "chan/channel.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <memory_resource>
 #include <new>
-#include <span>
 #include <vector>
 
-#include "base/assert.hpp"
 #include "chan/nil_chan.hpp"
 #include "chan/transfer.hpp"
 #include "platform/clock.hpp"

@@ -20,7 +20,7 @@ namespace {
 bool take_back(call_node& registration, const context_ref& own) {
   if (registration.upper == nullptr) {
     // Below nothing that could be cancelled: an exchange decides who of several is the first.
-    // acq_rel: pairs with itself; relaxed would do, nothing is published.
+    // acq_rel: pairs with itself. (relaxed would do: nothing is published.)
     return !registration.taken_back.exchange(true, std::memory_order_acq_rel);
   }
   if (!unlist(registration)) return false;

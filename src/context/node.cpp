@@ -3,7 +3,6 @@
 
 #include <utility>
 
-
 namespace gos {
 
 namespace rt {
@@ -29,7 +28,7 @@ bool would_be_noticed(const tree_node& node) noexcept {
   if (node.kind == context_kind::call) return true;
   const auto& c = static_cast<const cancel_node&>(node);
   if (c.children != nullptr) return true;
-  // acquire: pairs with what the last other handle of the channel did.
+  // acquire: pairs with chan_handle::release() of the last other handle.
   const detail::chan_core* done = detail::chan_access::core(c.done);
   return done != nullptr && done->references.load(std::memory_order_acquire) > 1;
 }

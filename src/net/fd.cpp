@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <new>
 #include <string>
+#include <utility>
 
 #include "net/kernel_calls.hpp"
 

@@ -1,12 +1,11 @@
 // fd: a socket: its descriptor, its addresses, and the loops "try, wait, try again" over poll_desc.
 //
 // A net_fd comes from a pool that is never given back to the allocator (poll_desc.hpp, INV4) and belongs to one handle.
-// INV1 network, local and remote do not change between open and retire: error texts are made from them without a lock.
+// INV1 network, local and remote do not change once the handle is handed out: error texts are made from them without a lock.
 // INV2 System calls run in user mode: the sockets do not block, and if one does, the processor is taken away as from any code.
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <optional>
 #include <string_view>
 

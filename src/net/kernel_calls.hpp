@@ -8,7 +8,6 @@
 #include <sys/socket.h>
 
 #include <cstddef>
-#include <cstdint>
 
 namespace gos::rt::kernel_calls {
 

@@ -98,7 +98,7 @@ std::error_code poll_desc::wait(direction d) noexcept {
   // seq_cst: INV2. acquire on failure: pairs with the exchange in event(): the next try sees what was announced.
   if (s.slot.compare_exchange_strong(slot, me, std::memory_order_seq_cst, std::memory_order_acquire)) {
     slot = me;
-    // seq_cst: INV1; a failure means that a wake-up is on its way and must be taken. acquire: pairs with who sent it.
+    // seq_cst: INV1; a failure means that a wake-up is on its way and must be taken. acquire: pairs with wake() and event().
     const bool taken_back = must_not_park(d) && s.slot.compare_exchange_strong(slot, nothing, std::memory_order_seq_cst,
                                                                                std::memory_order_acquire);
     if (!taken_back) park(wait_reason::io_wait, this);

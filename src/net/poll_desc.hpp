@@ -19,8 +19,8 @@
 // INV2 Publish, then look. Who waits stores itself into the slot, then looks at closed, deadline and timer;
 //      who closes or moves a deadline stores that first, then looks at the slot. All of it is sequentially
 //      consistent, so one of the two sees the other.
-// INV3 A timer that is not pending has armed_ns 0, or somebody is about to start it. timer_lock is held for
-//      starting and stopping it; fire takes no lock.
+// INV3 A timer that is not pending has armed_ns 0, or somebody is about to start it. timer_lock_ is held for
+//      starting and stopping it while somebody is inside; fire takes no lock.
 // INV4 The memory of a poll_desc is never given back to the allocator (poll_source.hpp, INV2).
 //
 // The descriptor is registered with the poller at the first wait: a connection that never has to wait

@@ -11,7 +11,7 @@ namespace gos::rt {
 enum class ip_family : unsigned char { any, v4, v6 };
 
 // The addresses of a host, each once, in the system's order, with the given port. Literals and localhost are known without
-// asking; anything else goes to getaddrinfo in a blocking section. Errors: `lookup <name>: ...`, context `operation`.
+// asking; anything else goes to getaddrinfo in a blocking section. Errors: `lookup <name>: <cause>`.
 result<std::vector<net::endpoint>> resolve_host(std::string_view name, std::uint16_t port, ip_family family);
 
 struct target {

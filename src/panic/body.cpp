@@ -58,6 +58,4 @@ void unhandled_exception(std::exception_ptr exception) noexcept {
   }
 }
 
-void discard_exception(const std::exception_ptr& exception) noexcept { settle(exception); }
-
 }  // namespace gos::rt

@@ -1,4 +1,5 @@
-// body: the outermost frame of every goroutine, where what nobody caught arrives. FRONT DOOR for src/api.
+// body: the outermost frame of every goroutine, where what nobody caught arrives. FRONT DOOR for the objects to
+// the right of panic, and for src/api.
 #pragma once
 
 #include <exception>
@@ -16,10 +17,6 @@ bool current_exception_is_goexit() noexcept;
 
 // For an exception that was kept for somebody who never came: reports it, ends the process.
 [[noreturn]] void unhandled_exception(std::exception_ptr exception) noexcept;
-
-// For an exception that is rightly dropped, such as the second one of a group: a panic that dies
-// without recover on a goroutine would be fatal (PD-16).
-void discard_exception(const std::exception_ptr& exception) noexcept;
 
 // Some goroutine is running the deferred calls of an unrecovered panic, or reports it (SP-06): the
 // process will end with status 2, unless it recovers.

@@ -7,7 +7,6 @@
 #include <gossamer/defer.hpp>
 #include <gossamer/panic.hpp>
 
-#include "base/fatal.hpp"
 #include "panic/panic_state.hpp"
 #include "panic/unhandled.hpp"
 #include "park/park.hpp"

@@ -3,13 +3,11 @@
 
 #include <atomic>
 #include <cxxabi.h>
-#include <memory>
 #include <new>
 
 #include "panic/body.hpp"
 #include "panic/exception_record.hpp"
 #include "panic/panic_exception.hpp"
-#include "park/park.hpp"
 
 namespace gos::rt {
 

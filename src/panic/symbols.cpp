@@ -15,7 +15,6 @@
 #include <fcntl.h>
 #include <link.h>
 #include <memory>
-#include <string_view>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>

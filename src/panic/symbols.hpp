@@ -5,7 +5,6 @@
 // at the first question. Files and lines (DWARF) are another matter.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <string>
 

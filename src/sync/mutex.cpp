@@ -12,8 +12,8 @@
 // of store and load: unlock stores locked_ and then looks at the count of sleepers; a sleeper counts itself and then
 // looks at locked_. In mode `fenced` unlock releases by an exchange, which orders the two. In mode `quick` it does not;
 // so the sleeper that changes the mode from quick to fenced makes up for it with a barrier on all processors
-// (platform/membarrier.hpp) before it looks. That barrier costs microseconds; so the mode goes back to quick only after
-// calm_limit unlocks without a sleeper.
+// (platform/membarrier.hpp) before it looks. That barrier costs microseconds; so the mode goes back to quick only every
+// calm_limit fenced unlocks, and only if nobody is counted then.
 //
 // INV1 A mutex is counted in mutex_waiters_of(address) while it has sleepers and none of them is woken (see INV5).
 //      Queue, woken_, count and mode_ change under the bucket's lock. A sleeper looks at locked_ after it has been
@@ -34,7 +34,6 @@
 // processor at each collision).
 #include <gossamer/mutex.hpp>
 
-#include "base/assert.hpp"
 #include "base/fatal.hpp"
 #include "park/park.hpp"
 #include "platform/clock.hpp"

@@ -4,9 +4,9 @@
 // gone by then. A bucket holds one queue for each address that has sleepers; the queue's record is its first sleeper.
 //
 // INV1 A sleeper lives on the stack of who waits and is in at most one queue; `queued` says so, under the bucket's
-//      lock.
-// INV2 Who takes a sleeper out with pop owns its wake-up: it must call ready(sleeper->gp) exactly once, and the sleeper
-//      must park exactly once. After ready the sleeper is gone.
+//      lock. (take_all leaves it set: nobody asks such a sleeper again.)
+// INV2 Who takes somebody else's sleeper out owns its wake-up: it must call ready(sleeper->gp) exactly once, and the
+//      sleeper must park exactly once. After ready the sleeper is gone.
 // INV3 An address with sleepers belongs to an object that is alive: its waiters will still touch it.
 //
 // Rejected: a queue inside each object (three more words in each mutex, and unlock could not look at them after the
@@ -26,7 +26,6 @@ struct sleeper {
   goroutine* gp = nullptr;
   const void* address = nullptr;
   std::int64_t since_ns = 0;  // the user's: when the wait began
-  std::uint32_t tag = 0;      // the user's: what it waits for
   bool queued = false;
   bool granted = false;  // the user's: woken with what it waited for
 

@@ -2,7 +2,8 @@
 //
 // Declarations only. A handle is one pointer to a counted chan_core (null: the nil channel); what
 // an element is, the core learns from an element_type. Elements are moved under the channel's lock
-// by a nothrow move or by copying their bytes; nothing else of the user's runs there.
+// by a nothrow move, with the end of what was moved from, or by copying their bytes; nothing else of
+// the user's runs there.
 #pragma once
 
 #include <atomic>

@@ -31,9 +31,6 @@ class join_state {
   bool returned = false;  // written by the goroutine before finish()
 
  private:
-  friend class join_release;
-  void release() noexcept;
-
   // Bits: handle dropped, goroutine finished. waiter_ is the parked joiner.
   std::atomic<std::uint32_t> bits_{0};
   std::atomic<void*> waiter_{nullptr};
