@@ -105,7 +105,7 @@ test_stages() {
   exit $?
 }
 
-# check: the lines that differ from the last commit are formatted, the rules hold, all tests pass.
+# check: the lines that differ from the last commit are formatted, the rules hold, the usual stages pass.
 check() {
   need python3 python3
   need clang-format clang-format

@@ -25,8 +25,9 @@
 // close happens before a receive that returns because of it. size and capacity order nothing.
 //
 // Elements must be nothrow move-constructible and nothrow destructible (checked when a channel is
-// made); they need no default constructor and no copy. The nothrow move is the only code of yours
-// that runs inside the runtime, under the channel's lock: it must not use channels or locks itself.
+// made); they need no default constructor and no copy. The nothrow move, and the destructor of what was
+// moved from, are the only code of yours that runs inside the runtime, under the channel's lock: they
+// must not use channels or locks themselves.
 // A copy (send of an lvalue) is made on the sender's own time before that and may throw; then nothing
 // was sent. chan<void> passes nothing but the event.
 //

@@ -84,7 +84,7 @@ class mutex {
     if (mode_.load(std::memory_order_relaxed) == quick) [[likely]] {
       // release: pairs with lock() and try_lock().
       locked_.store(0, std::memory_order_release);
-      // Holds the compiler back only; the processor is held back by the waiter, from afar (INV3).
+      // seq_cst: holds the compiler back only; the processor is held back by the waiter, from afar (INV3).
       std::atomic_signal_fence(std::memory_order_seq_cst);
     } else if (!unlock_slow()) {
       return;

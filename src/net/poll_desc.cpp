@@ -143,7 +143,7 @@ std::int64_t poll_desc::fire(timer* due, std::int64_t now_ns) noexcept {
     wake(s);
     return 0;
   }
-  // The deadline was moved later. Nobody waits: the next who does starts the timer.
+  // The deadline was moved later. Nobody waits: the next who does starts the timer. seq_cst, both: as above.
   if (goroutine_in(s.slot.load(std::memory_order_seq_cst)) == nullptr) return 0;
   s.armed_ns.store(deadline_ns, std::memory_order_seq_cst);
   return deadline_ns;

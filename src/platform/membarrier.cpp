@@ -31,7 +31,7 @@ bool membarrier_init() noexcept {
 }
 
 void membarrier_all() noexcept {
-  // Without the system call the frequent side executes a fence of its own; pairs with: that fence, at the entry to the runtime.
+  // seq_cst: without the system call the frequent side executes a fence of its own; pairs with that one, in kernel_enter_slow().
   if (!membarrier_available || sys_membarrier(membarrier_private_expedited) != 0) {
     std::atomic_thread_fence(std::memory_order_seq_cst);
   }

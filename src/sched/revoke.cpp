@@ -86,7 +86,7 @@ void kernel_leave_slow(machine* mp) noexcept {
   // relaxed: a look; nothing to do if there is no processor or no request.
   while (mp->revoked.load(std::memory_order_relaxed) == revoke_state::requested) {
     mp->in_kernel.store(1, std::memory_order_relaxed);      // relaxed: as in kernel_enter
-    std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with: take_begin(), in either mode
+    std::atomic_thread_fence(std::memory_order_seq_cst);  // seq_cst: pairs with take_begin(), in either mode
     const passage way = resolve(mp);
     if (way == passage::gone) {
       // Taken between our exit and the look: user mode goes on without it.
@@ -98,7 +98,7 @@ void kernel_leave_slow(machine* mp) noexcept {
       mp = this_machine();
     }
     mp->in_kernel.store(0, std::memory_order_release);      // release: as in kernel_leave
-    std::atomic_signal_fence(std::memory_order_seq_cst);  // pairs with: as in kernel_leave
+    std::atomic_signal_fence(std::memory_order_seq_cst);  // seq_cst: as in kernel_leave
   }
 }
 

@@ -27,7 +27,7 @@ void kernel_leave_slow(machine* mp) noexcept;
   machine* mp = this_machine();
   // relaxed + compiler fence: pairs with take_begin(), whose membarrier stands for our fence (INV1 of machine.hpp).
   mp->in_kernel.store(1, std::memory_order_relaxed);
-  std::atomic_signal_fence(std::memory_order_seq_cst);  // pairs with: the membarrier in take_begin()
+  std::atomic_signal_fence(std::memory_order_seq_cst);  // seq_cst, the compiler's: pairs with the membarrier in take_begin()
   // relaxed: the slow path reads it again with acquire.
   if (GOS_UNLIKELY(mp->revoked.load(std::memory_order_relaxed) != revoke_state::none)) return kernel_enter_slow(mp);
   return mp;
@@ -38,7 +38,7 @@ void kernel_leave_slow(machine* mp) noexcept;
   machine* mp = this_machine();
   // release: pairs with the acquire in take_begin(): the taker sees all we did to the processor.
   mp->in_kernel.store(0, std::memory_order_release);
-  std::atomic_signal_fence(std::memory_order_seq_cst);  // pairs with: the membarrier in take_begin()
+  std::atomic_signal_fence(std::memory_order_seq_cst);  // seq_cst, the compiler's: pairs with the membarrier in take_begin()
   // relaxed: the slow path reads it again with acquire.
   if (GOS_UNLIKELY(mp->revoked.load(std::memory_order_relaxed) != revoke_state::none)) kernel_leave_slow(mp);
 }
@@ -87,8 +87,8 @@ void fiber_ended(goroutine* left) noexcept;
 // Names `to` as the machine's current goroutine and says whether it has been left completely. The
 // name comes first: it is the hazard pointer of the stack scanner (shrink.cpp).
 [[gnu::always_inline]] inline bool claim_to_run(machine* mp, goroutine* to) noexcept {
-  __atomic_store_n(&mp->current, to, __ATOMIC_RELAXED);
-  std::atomic_signal_fence(std::memory_order_seq_cst);  // pairs with: the membarrier in shrink_held()
+  __atomic_store_n(&mp->current, to, __ATOMIC_RELAXED);  // relaxed: before the load below by the fence
+  std::atomic_signal_fence(std::memory_order_seq_cst);  // seq_cst, the compiler's: pairs with the membarrier in shrink_held()
   // acquire: pairs with finish_switch() on the machine that left it, and with let_go() of the scanner.
   return to->on_cpu.load(std::memory_order_acquire) == 0;
 }

@@ -49,7 +49,7 @@ std::size_t shrink_held(goroutine* const* held, std::size_t count) noexcept {
   membarrier_all();
   // acquire: pairs with machine_new().
   for (machine* mp = sched.machines.load(std::memory_order_acquire); mp != nullptr; mp = mp->all_next) {
-    let_go(__atomic_load_n(&mp->current, __ATOMIC_RELAXED));
+    let_go(__atomic_load_n(&mp->current, __ATOMIC_RELAXED));  // relaxed: behind the membarrier; pairs with claim_to_run()
   }
   std::size_t shrunk = 0;
   for (std::size_t i = 0; i < count; ++i) {

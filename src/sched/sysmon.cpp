@@ -71,7 +71,8 @@ bool take_processor(processor* pp) noexcept {
 
 // A goroutine that parks inside its blocking section and ends it on another machine leaves its mark here.
 void forget_blocking_elsewhere(machine* mp) noexcept {
-  goroutine* marked = mp->blocking.load(std::memory_order_relaxed);  // relaxed: a hint
+  // relaxed: hints, both.
+  goroutine* marked = mp->blocking.load(std::memory_order_relaxed);
   if (marked == nullptr || marked == __atomic_load_n(&mp->current, __ATOMIC_RELAXED)) return;
   mp->blocking.compare_exchange_strong(marked, nullptr, std::memory_order_relaxed, std::memory_order_relaxed);  // relaxed: a hint
 }
@@ -88,7 +89,8 @@ bool watch(processor* pp, observation& last, std::int64_t now_ns) noexcept {
   // A timer that was firing when its processor went away came back to a heap that nobody has.
   if (mp == nullptr) return pp->timers.next_ns() < now_ns - slice_ns && pp->timers.run(now_ns) > 0;
   const std::int64_t held_ns = now_ns - last.since_ns;
-  goroutine* blocking = mp->blocking.load(std::memory_order_relaxed);  // relaxed: a hint
+  // relaxed: hints, both.
+  goroutine* blocking = mp->blocking.load(std::memory_order_relaxed);
   if (blocking != nullptr && blocking == __atomic_load_n(&mp->current, __ATOMIC_RELAXED) && held_ns >= blocking_ns &&
       work_waits(pp, now_ns)) {
     return take_processor(pp);
