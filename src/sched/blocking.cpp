@@ -1,4 +1,5 @@
 // blocking: sections that may block their thread, sleeping, and locking a goroutine to its thread.
+#include "base/race.hpp"
 #include "platform/clock.hpp"
 #include "platform/futex.hpp"
 #include "sched/sched.hpp"
@@ -58,6 +59,7 @@ void lock_to_thread() noexcept {
       extra.locked_machine = mp;
       mp->locked = gp;
       gp->flags = static_cast<std::uint8_t>(gp->flags | goroutine_flag::locked);
+      race_acquire(&mp->locked);  // after all who were locked to this thread before: its thread-locals are theirs in turn
     }
   }
   kernel_leave();
@@ -68,6 +70,7 @@ void unlock_from_thread() noexcept {
   if (mp->pp != nullptr) {
     goroutine* gp = mp->current;
     if (gp->extra != nullptr && gp->extra->lock_count > 0 && --gp->extra->lock_count == 0) {
+      race_release(&mp->locked);
       gp->extra->locked_machine = nullptr;
       mp->locked = nullptr;
       gp->flags = static_cast<std::uint8_t>(gp->flags & ~goroutine_flag::locked);

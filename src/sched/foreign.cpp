@@ -10,7 +10,8 @@
 #include "platform/thread.hpp"
 #include "sched/sched.hpp"
 
-constinit gos::rt::machine gos_thread_nobody;
+// used: named by assembly only, which a link-time optimiser meets when it has thrown away what nobody seems to name.
+[[gnu::used]] constinit gos::rt::machine gos_thread_nobody;
 
 namespace gos::rt {
 

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <unistd.h>
 
+#include "base/race.hpp"
 #include "platform/clock.hpp"
 #include "sched/sched.hpp"
 
@@ -69,7 +70,10 @@ void ended(machine* mp, goroutine* gp) noexcept {
   processor* pp = mp->pp;
   // relaxed: a counter that only the owner writes.
   pp->finished.store(pp->finished.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  if (GOS_UNLIKELY((gp->flags & goroutine_flag::locked) != 0)) mp->locked = nullptr;
+  if (GOS_UNLIKELY((gp->flags & goroutine_flag::locked) != 0)) {
+    race_release(&mp->locked);  // pairs with lock_to_thread()
+    mp->locked = nullptr;
+  }
   const bool is_main = gp->extra != nullptr && gp->extra->home != nullptr;
   const bool special = gp->flags != 0 || is_main;
   if (GOS_UNLIKELY(is_main)) main_ended(mp, gp);
