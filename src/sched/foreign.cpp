@@ -3,11 +3,11 @@
 //
 // The records are never freed, only used again: a waker may still be at the futex of a thread that
 // has gone on and ended.
-#include <utility>
+#include <cstddef>
+#include <new>
 
 #include "platform/clock.hpp"
 #include "platform/futex.hpp"
-#include "platform/thread.hpp"
 #include "sched/sched.hpp"
 
 // used: named by assembly only, which a link-time optimiser meets when it has thrown away what nobody seems to name.

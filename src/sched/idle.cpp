@@ -381,7 +381,7 @@ void global_push_list(goroutine_list& list) noexcept {
   if (sched.idle_processors.load(std::memory_order_relaxed) != 0) wake_one();
 }
 
-void overflow(processor*, local_queue& queue) noexcept {
+void overflow(local_queue& queue) noexcept {
   goroutine_list half;
   for (std::uint32_t n = local_queue::capacity / 2; n > 0; --n) half.push_back(queue.pop_front());
   global_push_list(half);

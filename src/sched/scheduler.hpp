@@ -122,7 +122,7 @@ void give_to_locked(machine* mp, goroutine* gp) noexcept;
 // global queue (idle.cpp)
 void global_push(goroutine* gp) noexcept;
 void global_push_list(goroutine_list& list) noexcept;
-void overflow(processor* pp, local_queue& queue) noexcept;  // moves the oldest half to the global queue
+void overflow(local_queue& queue) noexcept;  // a full one: moves the oldest half to the global queue
 
 // find_runnable.cpp
 goroutine* find_runnable(machine* mp) noexcept;  // null: look at quit

@@ -1,11 +1,10 @@
 // worker: running goroutines: the first frame of each, the switches off the fast path, and the loop
-// of a machine's own stack (g0), which is entered only when the local queues have nothing or
-// something special is to be done.
+// of a machine's own stack (g0), which is entered only when the local queues have nothing, when it is
+// time to look around, or when something special is to be done.
 //
 // INV1 Code on g0 is in kernel mode all the time.
 // INV2 After a switch nothing read before it about the machine is valid: the goroutine may be on
 //      another one. On g0 itself the machine stays the same.
-#include <cstring>
 #include <unistd.h>
 
 #include "base/race.hpp"
@@ -59,7 +58,7 @@ void main_ended(machine* mp, goroutine* gp) noexcept {
     return;
   }
   sched.main_home.store(home, std::memory_order_relaxed);  // relaxed: published by the next store
-  // release: pairs with sysmon, which ends the process if that thread does not come back.
+  // release: pairs with turn() of sysmon, which ends the process if that thread does not come back.
   sched.main_ended_ns.store(monotonic_ns(), std::memory_order_release);
   if (!wake_for_quit(home)) ask_machine(home, request::reschedule);
   sysmon_wake();
@@ -208,7 +207,7 @@ void scheduler_loop(machine* mp) noexcept {
 }
 
 void ready_displaced(processor* pp, goroutine* displaced) noexcept {
-  if (pp->ready.full()) overflow(pp, pp->ready);
+  if (pp->ready.full()) overflow(pp->ready);
   pp->ready.push_back(displaced);
   // relaxed: hints, see INV2 of scheduler.hpp.
   if (sched.idle_processors.load(std::memory_order_relaxed) != 0 && sched.searching.load(std::memory_order_relaxed) == 0) {
@@ -236,7 +235,7 @@ bool yield_goroutine() noexcept {
   if (GOS_LIKELY(next != nullptr)) {
     gp->state.store(goroutine_state::runnable, std::memory_order_relaxed);  // relaxed: for dumps
     if (GOS_LIKELY(pp->fresh.empty())) {
-      if (pp->ready.full()) overflow(pp, pp->ready);
+      if (pp->ready.full()) overflow(pp->ready);
       pp->ready.push_back(gp);
     } else {
       global_push(gp);  // behind the fresh ones too (SC-07)
