@@ -1,6 +1,7 @@
 // nf: what the tests of the network share: a connected pair over loopback, and the errors to expect.
 #pragma once
 #include "fixture.hpp"
+#include "loopback.hpp"
 
 #include <gossamer/net.hpp>
 
@@ -14,7 +15,7 @@ struct connected {
 };
 
 inline gos::net::tcp_listener listen_here() {
-  auto listener = gos::net::listen("tcp", "127.0.0.1:0");
+  auto listener = gos::net::listen("tcp", own_loopback());
   if (!listener) ADD_FAILURE() << listener.error().message();
   return std::move(listener.value());
 }

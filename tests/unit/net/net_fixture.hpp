@@ -1,6 +1,7 @@
 // net_fixture: connected pairs on the loopback, and results that must be values.
 #pragma once
 #include "fixture.hpp"
+#include "loopback.hpp"
 
 #include <gossamer/net.hpp>
 

@@ -137,7 +137,7 @@ TEST(PollDesc, DeadlineCanBeBroughtForward) {
 TEST(PollDesc, DeadlineCanBeMovedLaterAndRemoved) {
   gos::run([] {
     watched_pair p;
-    const std::int64_t step = std::chrono::nanoseconds(scaled(400ms)).count();
+    const std::int64_t step = std::chrono::nanoseconds(scaled(1500ms)).count();  // to be there before
     p.set_deadline(direction::read, monotonic_ns() + step);
     gos::wait_group done;
     std::atomic<std::int64_t> due{0};

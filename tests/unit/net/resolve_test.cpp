@@ -37,6 +37,7 @@ TEST(Resolve, SaysWhatIsWrong) {
 
 // Whether the machine has a name server or not, a name that cannot exist is an error that names it.
 TEST(Resolve, FailsForNamesThatDoNotExist) {
+  time_limit(180s);  // a name server that does not answer
   on_thread_and_goroutine([] {
     const auto found = gos::net::lookup_host("no-such-host.invalid");
     ASSERT_FALSE(found);

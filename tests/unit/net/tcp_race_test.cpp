@@ -60,7 +60,7 @@ TEST(TcpRace, ListenersCloseAndListenAgain) {
   gos::run([] {
     std::string where;
     {
-      auto first = must(net::listen("tcp", "127.0.0.1:0"));
+      auto first = must(net::listen("tcp", own_loopback()));
       where = first.address().to_string();
     }
     for (int round = 0; round < rounds(300); ++round) {
