@@ -1,6 +1,6 @@
 #!/bin/sh
 # expect.sh SECONDS PROGRAM... -- LINE...: runs PROGRAM with a line on standard input that comes SECONDS after the start;
-# passes if it ends with status 0 and each LINE is a whole line of what it printed.
+# passes if it ends with status 0 and each LINE, an extended regular expression, matches a whole line of what it printed.
 set -u
 seconds=$1
 shift
@@ -14,7 +14,7 @@ done
 output=$({ sleep "$seconds"; echo "a line"; } | { eval "$command"; echo "exit status $?"; })
 status=0
 for line in "exit status 0" "$@"; do
-  if ! printf '%s\n' "$output" | grep -qxF -- "$line"; then
+  if ! printf '%s\n' "$output" | grep -qxE -- "$line"; then
     printf 'missing in the output: %s\n' "$line"
     status=1
   fi

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
+#include <termios.h>
 
 #include <concepts>
 #include <filesystem>
@@ -51,9 +52,10 @@ inline std::ostream& operator<<(std::ostream& os, const child_result& r) {
 class child {
  public:
   using environment = std::vector<std::string>;  // "NAME=value"
+  enum class output { pipe, terminal };          // to a terminal, each line comes when it is printed
 
-  explicit child(const std::string& program, std::vector<std::string> arguments = {},
-                 environment extra = {}) {
+  explicit child(const std::string& program, std::vector<std::string> arguments = {}, environment extra = {},
+                 output to = output::pipe) {
     std::vector<std::string> words;
     std::string path = program;
     if (!program.starts_with('/')) {
@@ -71,7 +73,7 @@ class child {
     }
     words.push_back(std::move(path));
     words.insert(words.end(), arguments.begin(), arguments.end());
-    start(words, std::move(extra));
+    start(words, std::move(extra), to);
   }
 
   ~child() {
@@ -135,7 +137,18 @@ class child {
   }
 
  private:
-  void start(const std::vector<std::string>& words, environment extra) {
+  // A pseudo-terminal that changes nothing on the way.
+  static int open_terminal(int (&ends)[2]) {
+    ends[0] = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (ends[0] < 0 || ::grantpt(ends[0]) != 0 || ::unlockpt(ends[0]) != 0) return -1;
+    ends[1] = ::open(::ptsname(ends[0]), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    termios settings;
+    if (ends[1] < 0 || ::tcgetattr(ends[1], &settings) != 0) return -1;
+    ::cfmakeraw(&settings);
+    return ::tcsetattr(ends[1], TCSANOW, &settings);
+  }
+
+  void start(const std::vector<std::string>& words, environment extra, output to) {
     // Goroutines that live at the end of a process keep what they hold: by contract, and no leak.
     extra.push_back(std::string("ASAN_OPTIONS=detect_leaks=0:") +
                     (std::getenv("ASAN_OPTIONS") ? std::getenv("ASAN_OPTIONS") : ""));
@@ -154,8 +167,9 @@ class child {
     envp.push_back(nullptr);
 
     int in[2], out[2], err[2];
-    if (::pipe2(in, O_CLOEXEC) != 0 || ::pipe2(out, O_CLOEXEC) != 0 || ::pipe2(err, O_CLOEXEC) != 0) {
-      ADD_FAILURE() << "pipe2 failed";
+    if (::pipe2(in, O_CLOEXEC) != 0 || ::pipe2(err, O_CLOEXEC) != 0 ||
+        (to == output::terminal ? open_terminal(out) : ::pipe2(out, O_CLOEXEC)) != 0) {
+      ADD_FAILURE() << "no pipe or no terminal";
       return;
     }
     posix_spawn_file_actions_t actions;

@@ -27,9 +27,10 @@ std::string output_of(const std::string& example, std::chrono::milliseconds time
 TEST(Programs, channel) { EXPECT_EQ(output_of("channel"), "Hello from goroutine!\n"); }
 
 TEST(Programs, hello) {
-  child hello("hello");
-  ::usleep(
-      static_cast<useconds_t>(scaled(300ms).count() * 1000));  // Main waits for us; the goroutines do not.
+  if (::access("/dev/ptmx", R_OK | W_OK) != 0) GTEST_SKIP() << "no terminal to show each line at once";
+  child hello("hello", {}, {}, child::output::terminal);
+  // Main waits for us, and we for the goroutines.
+  EXPECT_TRUE(hello.read_until([](const child& c) { return lines_of(c.out()).size() >= 3; }));
   hello.write("\n");
   const auto& r = hello.wait();
   EXPECT_EQ(r.status, 0) << r;
@@ -42,10 +43,10 @@ TEST(Programs, hello) {
 }
 
 TEST(Programs, hog) {
-  // A machine that is busy with other things may make it late; a runtime that waits for the hog always does.
+  // The best of some runs: a machine that is busy with other things may make it late, a runtime that waits for the hog
+  // always does.
   bool on_time = false;
-  for (int attempt = 0; attempt < 3 && !on_time; ++attempt)
-    on_time = output_of("hog") == "ten ticks: on time\n";
+  for (int run = 0; run < 10 && !on_time; ++run) on_time = output_of("hog") == "ten ticks: on time\n";
   EXPECT_TRUE(on_time);
 }
 
