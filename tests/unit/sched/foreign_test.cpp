@@ -83,7 +83,7 @@ TEST(foreign, wakes_a_runtime_that_sleeps) {
       case 1: gos::timer(std::chrono::milliseconds(random() % 120)).channel().recv(); break;
       default: gos::spawn([] { gos::sleep(1ms); }).join();
     }
-    EXPECT_LT(std::chrono::steady_clock::now() - before, scaled(2s));
+    EXPECT_LT(std::chrono::steady_clock::now() - before, scaled(3s));
   }
 }
 
@@ -99,7 +99,7 @@ TEST(foreign, timers_meet_machines_that_go_to_rest) {
         const auto wait = std::chrono::microseconds(200 + random() % 800);
         const auto before = std::chrono::steady_clock::now();
         gos::timer(wait).channel().recv();
-        if (std::chrono::steady_clock::now() - before > scaled(1s)) ++late;
+        if (std::chrono::steady_clock::now() - before > scaled(2s)) ++late;
         ++count;
       }
     });

@@ -101,10 +101,10 @@ TEST(scheduler, stacks_of_other_sizes_change_hands) {
     }
   });
   std::this_thread::sleep_for(scaled(1s));
+  EXPECT_TRUE(eventually([&] { return ended > 0; }));
   stop = true;
   trimmer.join();
   done.wait();
-  EXPECT_GT(ended, 0);
 }
 
 // exceptions ---------------------------------------------------------------------------------------------------------
@@ -201,7 +201,7 @@ TEST(scheduler, sleepers_wake_in_time_beside_rest) {
         gos::sleep(wait);
         const auto passed = std::chrono::steady_clock::now() - before;
         if (passed < wait) ++early;
-        if (passed > wait + scaled(1s)) ++late;
+        if (passed > wait + scaled(2s)) ++late;
       }
     });
   }
@@ -219,7 +219,7 @@ TEST(scheduler, a_lone_sleeper_is_not_forgotten) {
       gos::go([] { gos::sleep(1ms); });
       gos::sleep(10ms);
     }).join();
-    EXPECT_LT(std::chrono::steady_clock::now() - before, scaled(2s));
+    EXPECT_LT(std::chrono::steady_clock::now() - before, scaled(3s));
   }
 }
 

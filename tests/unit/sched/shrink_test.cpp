@@ -145,13 +145,10 @@ TEST(shrink, contends_with_constant_wake_ups) {
     });
   }
   std::this_thread::sleep_for(scaled(1500ms));
+  EXPECT_TRUE(eventually([&] { return rounds_done > 0 && (shrunk > 0 || !rt::membarrier_available); }));
   stop = true;
   for (auto& thread : scanners) thread.join();
   done.wait();
-  EXPECT_GT(rounds_done, 0);
-  if (rt::membarrier_available) {
-    EXPECT_GT(shrunk, 0U);
-  }
 }
 
 }  // namespace
