@@ -165,6 +165,17 @@ TEST(Stack, CR_10_overflow_is_fatal) {
   }
 }
 
+// Where a slot has no guard, the strip under it tells: when the goroutine ends, or when it waits for long.
+TEST(Stack, CR_10_overflow_without_guards_is_found_later) {
+  if (sanitized) GTEST_SKIP() << "frames are larger than the strip";
+  for (const char* mode : {"overflow-a-little", "overflow-a-little-and-wait"}) {
+    const auto r = run_child("death_stack", {mode}, {"GOS_DEBUG=noguards"});
+    EXPECT_EQ(r.status, 2) << mode << '\n' << r;
+    EXPECT_EQ(limit_in(r.err), 16 * kib) << mode << '\n' << r;
+    EXPECT_NE(r.err.find("\nfatal error: stack overflow\n"), std::string::npos) << mode << '\n' << r;
+  }
+}
+
 TEST(Stack, CR_10_the_limit_is_the_one_asked_for) {
   const auto r = run_child("death_stack", {"overflow-large"});
   EXPECT_EQ(r.status, 2) << r;

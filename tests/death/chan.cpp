@@ -10,9 +10,9 @@
 
 namespace {
 
-// The distinct states of all goroutines but the running ones.
-std::set<std::string> blocked_states() {
-  std::set<std::string> states;
+// The states of all goroutines but the running ones.
+std::multiset<std::string> blocked_states() {
+  std::multiset<std::string> states;
   std::istringstream lines(gos::runtime::stack_dump(true));
   for (std::string line; std::getline(lines, line);) {
     const auto open = line.find('[');
@@ -33,14 +33,11 @@ int all_block(std::vector<std::function<void()>> bodies, bool print_states) {
         ++returned;
       });
     }
-    std::set<std::string> states;
-    for (int i = 0; i < 5000 && states.empty(); ++i) {
-      gos::sleep(1ms);
-      states = blocked_states();
-    }
+    while (returned == 0 && blocked_states().size() != bodies.size()) gos::sleep(1ms);
     for (int i = 0; i < 30; ++i) gos::sleep(1ms);
-    states = blocked_states();
+    const std::multiset<std::string> states = blocked_states();
     if (returned != 0) wrong("a goroutine came back");
+    if (states.size() != bodies.size()) wrong("a goroutine woke up");
     if (gos::runtime::num_goroutine() != bodies.size() + 1) wrong("a goroutine ended");
     if (!print_states) std::puts("still blocked");
     else

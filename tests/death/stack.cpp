@@ -31,6 +31,13 @@ void go_down() {
   std::printf("%ld\n", endless(0));
 }
 
+// Over the end, but not so far that it reaches another stack.
+constexpr std::size_t small_stack = 16 << 10;
+void go_a_little_too_far() {
+  const auto* here = static_cast<const char*>(__builtin_frame_address(0));
+  deep(here, static_cast<long>(reinterpret_cast<std::uintptr_t>(here) % small_stack) - 2048);
+}
+
 // Runs f on a goroutine of its own and waits for ever.
 template <class F> int on_a_goroutine(gos::spawn_options options, F f) {
   return gos::run([&] {
@@ -55,6 +62,14 @@ const modes stack_modes = {
        });
      }},
     {"overflow", [] { return on_a_goroutine({}, go_down); }},
+    {"overflow-a-little", [] { return on_a_goroutine({.stack_size = small_stack}, go_a_little_too_far); }},
+    {"overflow-a-little-and-wait",
+     [] {
+       return on_a_goroutine({.stack_size = small_stack}, [] {
+         go_a_little_too_far();
+         gos::sleep(1h);
+       });
+     }},
     {"overflow-main", [] { return gos::run(go_down); }},
     {"overflow-in-defer",
      [] {
