@@ -7,7 +7,7 @@
 //
 // Which guard a slot has depends on the kernel: MADV_GUARD_INSTALL (any number of slots, a whole batch by one process_madvise
 // where the kernel allows it), else mprotect while vm.max_map_count allows, else none but a canary, which
-// stack_canary_intact() looks at for who asks; the scheduler does not ask.
+// stack_canary_intact() looks at: when the goroutine ends, and when the stack scanner visits it.
 #pragma once
 
 #include <atomic>

@@ -128,15 +128,19 @@ void start_locked() noexcept {
   }
 }
 
-// A fault in the guard under a goroutine's stack: the last words of who overflowed (CR-10, CR-11). On
-// the signal stack, possibly inside the allocator: what needs no memory is said here, the rest by
-// sysmon, for which this waits only so long.
+// A fault in the guard under a goroutine's stack, on the signal stack.
 void on_fault(void* address, void*) noexcept {
-  const goroutine* gp = this_machine()->current;
-  crash_begin();
   stack_slot slot;
-  bool in_guard = false;
-  stack_find(address, &slot, &in_guard);
+  stack_find(address, &slot, nullptr);
+  stack_overflowed(this_machine()->current, slot, address);
+}
+
+}  // namespace
+
+// The last words of who overflowed (CR-10, CR-11). Perhaps in a signal handler, inside the allocator: what needs no memory
+// is said here, the rest by sysmon, for which this waits only so long.
+void stack_overflowed(const goroutine* gp, const stack_slot& slot, const void* address) noexcept {
+  crash_begin();
   const bool named = gp->extra != nullptr && gp->extra->name[0] != '\0';
   char text[640];
   std::snprintf(text, sizeof text,
@@ -149,8 +153,6 @@ void on_fault(void* address, void*) noexcept {
   sysmon_describe(gp, 500'000'000);
   crash_end(2);
 }
-
-}  // namespace
 
 void ensure_started() noexcept {
   // acquire: pairs with the release below.

@@ -95,6 +95,7 @@ class poll_batch {
 // lifecycle.cpp
 void ensure_started() noexcept;  // thread-safe
 bool poller_ensure_open() noexcept;
+[[noreturn]] void stack_overflowed(const goroutine* gp, const stack_slot& slot, const void* address) noexcept;
 
 // machine.cpp
 machine* machine_new() noexcept;

@@ -39,6 +39,7 @@ void become(goroutine* gp, goroutine_state from, goroutine_state to) noexcept {
 void shrink_one(goroutine* gp) noexcept {
   if (gp->stack_base == nullptr) return;
   const stack_slot slot = gp->stack();
+  if (!stack_canary_intact(slot)) stack_overflowed(gp, slot, slot.low());
   auto* pointer = static_cast<std::byte*>(gp->context.stack_pointer);
   if (pointer > slot.low() + red_zone && pointer <= slot.top()) stack_release_pages(slot.low(), pointer - red_zone);
   become(gp, goroutine_state::aged, goroutine_state::scanned);

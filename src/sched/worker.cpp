@@ -76,6 +76,7 @@ void ended(machine* mp, goroutine* gp) noexcept {
   const bool is_main = gp->extra != nullptr && gp->extra->home != nullptr;
   const bool special = gp->flags != 0 || is_main;
   if (GOS_UNLIKELY(is_main)) main_ended(mp, gp);
+  if (GOS_UNLIKELY(!stack_canary_intact(gp->stack()))) stack_overflowed(gp, gp->stack(), gp->stack().low());
   std::byte* const stack = gp->stack_base;
   const std::uint8_t stack_class = gp->stack_class;
   gp->flags = 0;
