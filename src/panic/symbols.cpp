@@ -20,6 +20,8 @@
 #include <unistd.h>
 #include <vector>
 
+#include "base/race.hpp"
+
 namespace gos::rt {
 
 namespace {
@@ -113,16 +115,19 @@ std::unique_ptr<symbol_table> read_table(const char* path, std::uintptr_t load_a
 const symbol_table& table_of(const char* path, std::uintptr_t load_address) {
   // acquire: pairs with the exchange below; the table is complete.
   symbol_table* first = tables.load(std::memory_order_acquire);
+  race_acquire(&tables);
   for (const symbol_table* t = first; t != nullptr; t = t->next) {
     if (t->load_address == load_address) return *t;
   }
   std::unique_ptr<symbol_table> made = read_table(path, load_address);
   for (;;) {
     made->next = first;
+    race_release(&tables);
     // release: pairs with the loads here; acquire on failure: somebody else's table may be the one.
     if (tables.compare_exchange_strong(first, made.get(), std::memory_order_release, std::memory_order_acquire)) {
       return *made.release();
     }
+    race_acquire(&tables);
     for (const symbol_table* t = first; t != nullptr; t = t->next) {
       if (t->load_address == load_address) return *t;
     }
