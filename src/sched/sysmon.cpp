@@ -42,6 +42,7 @@ constexpr std::int64_t exit_patience_ns = 100'000'000;
 #endif
 
 std::atomic<std::uint32_t> sleeping{0};  // futex: 1 while sysmon waits to be woken
+std::atomic<bool> stirred{true};         // a machine has got a processor, perhaps only between two turns
 
 // What the last turn saw of a processor.
 struct observation {
@@ -182,7 +183,7 @@ void sleep_until_needed() noexcept {
     // relaxed: under lock; and who ended a main goroutine has a processor.
     const int idle_processors = static_cast<int>(sched.idle_processors.load(std::memory_order_relaxed));
     idle = idle_processors >= sched.max_procs.load(std::memory_order_relaxed) &&
-           sched.main_ended_ns.load(std::memory_order_relaxed) == 0;
+           sched.main_ended_ns.load(std::memory_order_relaxed) == 0 && !stirred.load(std::memory_order_relaxed);
   }
   if (idle) {
     // acquire: pairs with sysmon_wake().
@@ -212,6 +213,7 @@ void describe_crashed() noexcept {
 }  // namespace
 
 void sysmon_wake() noexcept {
+  if (!stirred.load(std::memory_order_relaxed)) stirred.store(true, std::memory_order_relaxed);  // relaxed: see sysmon_body()
   // relaxed: the processor was taken under scheduler::lock, which orders this look after sysmon's store.
   if (GOS_LIKELY(sleeping.load(std::memory_order_relaxed) == 0)) return;
   sleeping.store(0, std::memory_order_release);  // release: pairs with sleep_until_needed()
@@ -241,9 +243,10 @@ void sysmon_body(void*) noexcept {
     const std::int64_t now_ns = monotonic_ns();
     bool acted = false;
     const bool running = turn(now_ns, acted);
+    // relaxed: a note; made before the processor that it tells of became idle again (under lock).
+    if (stirred.exchange(false, std::memory_order_relaxed) || running) active_since_shrink = true;
     if (running) {
       idle_since_ns = 0;
-      active_since_shrink = true;
     } else if (idle_since_ns == 0) {
       idle_since_ns = now_ns;
     }
@@ -251,7 +254,7 @@ void sysmon_body(void*) noexcept {
       last_shrink_ns = now_ns;
       // What was parked or freed since the last time has now rested for up to an interval. One more
       // pass comes after the last activity.
-      active_since_shrink = false;
+      active_since_shrink = running;
       shrinking = trimming = true;
     }
     if (shrinking) {
