@@ -37,7 +37,7 @@ stage() {
   printf '%-10s ' "$stage_name"
   lock
   {
-    (cd "$root" && cmake --preset "$preset" -DGOS_BUILD_TESTS=ON) && ninja -C "$tree" -k 0 "$target"
+    (cd "$root" && cmake --preset "$preset" -DGOS_BUILD_TESTS=ON ${GOS_TEST_PROCS:+-DGOS_TEST_PROCS="$GOS_TEST_PROCS"}) && ninja -C "$tree" -k 0 "$target"
   } >"$log" 2>&1
   built=$?
   unlock
@@ -98,7 +98,7 @@ test_stages() {
   missing=$(printf '%s\n' $missing | sort -u | tr '\n' ' ' | sed -e 's/ *$//' -e 's/^\(.\)/ \1/')
   install_missing "build and run the tests"
   mkdir -p "$build" || exit 1
-  jobs=$(nproc)
+  jobs=$(($(nproc) + 1))  # many tests wait rather than compute
   for name in "$@"; do one_stage "$name"; done
   printf '%d passed, %d failed\n' "$passed" "$failed"
   [ "$failed" -eq 0 ]
