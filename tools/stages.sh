@@ -88,6 +88,7 @@ test_stages() {
   done
   # CXX is for `gos run` and `gos build`: the stages say themselves what they compile with.
   unset CXX CXXFLAGS
+  chosen=
   for name in "$@"; do
     case $name in
       layering | headers | examples) need_preset release; need_tests ;;
