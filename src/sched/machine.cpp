@@ -68,6 +68,7 @@ void machine_adopt_thread(machine* mp) noexcept {
 #endif
   thread_self_set(mp);
   signal_stack_attach();
+  race_release(mp);  // pairs with finish_switch(): thread-locals are initialised before any goroutine runs here
 }
 
 void machine_thread_start(machine* mp) noexcept {

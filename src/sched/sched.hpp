@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "base/align.hpp"
+#include "base/race.hpp"
 #include "sched/goroutine.hpp"
 #include "sched/machine.hpp"
 #include "sched/processor.hpp"
@@ -79,6 +80,7 @@ void fiber_ended(goroutine* left) noexcept;
 #if defined(GOS_TSAN) || defined(GOS_ASAN)
   fiber_after_switch(this_machine()->current->fiber, &left->fiber);
   fiber_ended(left);
+  race_acquire(this_machine());  // pairs with machine_adopt_thread()
 #endif
   // release: pairs with claim_to_run() of who resumes it next: its context is complete (INV3 of goroutine.hpp).
   left->on_cpu.store(0, std::memory_order_release);

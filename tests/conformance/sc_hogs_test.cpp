@@ -222,6 +222,7 @@ TEST(SC, SC_13_parking_while_a_local_static_is_made) {
 }
 
 TEST(SC, SC_13_parking_inside_call_once) {
+  if (tsan) GTEST_SKIP() << "libstdc++ keeps the callable in a thread-local, which goroutines share as strangers there";
   procs p(1);
   gos::run([] {
     std::once_flag flag;
