@@ -28,7 +28,7 @@ PLACE = {folder: (level, index) for level, row in enumerate(FLOORS) for index, f
 
 # The headers through which a floor is entered from above park, or over another floor.
 FRONT_DOORS = {
-    "park": {"park.hpp", "waiter.hpp", "sema.hpp"},
+    "park": {"park.hpp", "waiter.hpp"},
     "sched": {"sched.hpp", "goroutine.hpp", "timers.hpp", "poll_source.hpp"},
 }
 
@@ -36,12 +36,12 @@ FRONT_DOORS = {
 # and anything in detail/.
 IMPLEMENTS = {
     "panic": {"panic.hpp", "defer.hpp", "go.hpp"},  # go.hpp: goexit
-    "sync": {"mutex.hpp", "shared_mutex.hpp", "condition_variable.hpp", "wait_group.hpp", "once.hpp", "semaphore.hpp"},
+    "sync": {"mutex.hpp", "shared_mutex.hpp", "condition_variable.hpp", "wait_group.hpp", "once.hpp"},
     "chan": {"chan.hpp", "select.hpp"},
     "time": {"time.hpp"},
     "context": {"context.hpp"},
     "net": {"net.hpp", "fd.hpp", "error.hpp"},
-    "api": {"go.hpp", "runtime.hpp", "blocking.hpp", "local.hpp"},
+    "api": {"go.hpp", "runtime.hpp", "local.hpp"},
 }
 FOR_ALL = {"config.hpp"}
 

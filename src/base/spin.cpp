@@ -6,24 +6,12 @@
 
 namespace gos::rt {
 
-namespace {
-
-inline void relax() noexcept {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  __asm__ volatile("isb" ::: "memory");  // yield does nothing on most cores
-#endif
-}
-
-}  // namespace
-
 void backoff::pause() noexcept {
   constexpr std::uint32_t spins = 100;
   constexpr std::uint32_t yields = 1000;
   ++turns_;
   if (turns_ <= spins) {
-    relax();
+    cpu_relax();
   } else if (turns_ <= spins + yields) {
     std::this_thread::yield();
   } else {
@@ -38,7 +26,7 @@ void spin_lock::lock_slow() noexcept {
   constexpr std::uint32_t pauses_first = 8;
   constexpr std::uint32_t pauses_max = 128;
   for (std::uint32_t pauses = pauses_first; pauses <= pauses_max; pauses *= 2) {
-    for (std::uint32_t i = 0; i < pauses; ++i) relax();
+    for (std::uint32_t i = 0; i < pauses; ++i) cpu_relax();
     // relaxed: only a hint that the exchange is worth trying. acquire: pairs with the store in unlock().
     if (word_.load(std::memory_order_relaxed) == 0 && word_.exchange(1, std::memory_order_acquire) == 0) return;
   }

@@ -16,6 +16,16 @@
 
 namespace gos::rt {
 
+// Tells the CPU that this is a spinning loop.
+inline void cpu_relax() noexcept {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  // isb rather than yield: yield does nothing on most cores, isb waits some ten cycles as pause does.
+  __asm__ volatile("isb" ::: "memory");
+#endif
+}
+
 class spin_lock {
  public:
   constexpr spin_lock() noexcept = default;

@@ -27,14 +27,4 @@ int default_procs_for(int affinity_count, const char* root) noexcept;
 // Gives the CPU away to another thread that is ready, if there is one.
 void thread_yield() noexcept;
 
-// Tells the CPU that this is a spinning loop.
-inline void cpu_relax() noexcept {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  // isb rather than yield: yield does nothing on most cores, isb waits some ten cycles as pause does.
-  __asm__ volatile("isb" ::: "memory");
-#endif
-}
-
 }  // namespace gos::rt

@@ -35,6 +35,7 @@
 #include <gossamer/mutex.hpp>
 
 #include "base/fatal.hpp"
+#include "base/spin.hpp"
 #include "park/park.hpp"
 #include "platform/clock.hpp"
 #include "platform/membarrier.hpp"
@@ -50,14 +51,6 @@ constexpr std::int64_t starving_after_ns = 1'000'000;
 // As many exchanges instead of stores cost about as much as one barrier.
 constexpr std::uint16_t calm_limit = 4096;
 
-void spin_pause() noexcept {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  __asm__ volatile("yield");
-#endif
-}
-
 // Every unlock that has looked at the count before this call is visible when it returns.
 void wait_for_quick_unlocks() noexcept {
   if (membarrier_available) {
@@ -68,7 +61,7 @@ void wait_for_quick_unlocks() noexcept {
   // mutex: without membarrier the mode never goes back to quick.
   constexpr std::int64_t store_buffer_ns = 20'000;
   const std::int64_t until = monotonic_ns() + store_buffer_ns;
-  while (monotonic_ns() < until) spin_pause();
+  while (monotonic_ns() < until) cpu_relax();
 }
 
 }  // namespace
@@ -89,7 +82,7 @@ bool mutex::spin() noexcept {
   constexpr std::uint32_t pauses_max = 32;
   std::uint32_t pauses = 1;
   for (std::uint32_t round = 0; round < rounds; ++round) {
-    for (std::uint32_t i = 0; i < pauses; ++i) spin_pause();
+    for (std::uint32_t i = 0; i < pauses; ++i) cpu_relax();
     if (pauses < pauses_max) pauses *= 2;
     std::uint8_t expected = 0;
     // relaxed: hints. acquire: pairs with unlock().
