@@ -36,7 +36,8 @@ FRONT_DOORS = {
 # and anything in detail/.
 IMPLEMENTS = {
     "panic": {"panic.hpp", "defer.hpp", "go.hpp"},  # go.hpp: goexit
-    "sync": {"mutex.hpp", "shared_mutex.hpp", "condition_variable.hpp", "wait_group.hpp", "once.hpp"},
+    "sync": {"mutex.hpp", "shared_mutex.hpp", "condition_variable.hpp", "wait_group.hpp", "once.hpp",
+             "semaphore.hpp"},
     "chan": {"chan.hpp", "select.hpp"},
     "time": {"time.hpp"},
     "context": {"context.hpp"},

@@ -31,12 +31,18 @@
 // A copy (send of an lvalue) is made on the sender's own time before that and may throw; then nothing
 // was sent. chan<void> passes nothing but the event.
 //
+// Limits. Every wait can be given a time (recv_for, recv_until, send_for, send_until) or a stop condition (recv(stop),
+// send(value, stop)): a std::stop_token or a gos::context. What can be done at once is done even if no time is left, but
+// not if the stop condition holds already.
+//
 // Source: Go runtime/chan.go, Go spec "Channel types"; contract sections CH, CL, NI.
 #pragma once
 
 #include <compare>
+#include <chrono>
 #include <concepts>
 #include <cstddef>
+#include <cstring>
 #include <expected>
 #include <iterator>
 #include <memory>
@@ -45,10 +51,11 @@
 #include <utility>
 
 #include <gossamer/detail/chan_core.hpp>
+#include <gossamer/detail/limit.hpp>
 
 namespace gos {
 
-// Why try_recv gave nothing: not yet, or never more.
+// Why a receive that does not wait for ever gave nothing: not yet (or not in time), or never more.
 enum class recv_status { empty, closed };
 
 template <class T> class chan;
@@ -98,6 +105,44 @@ class any_chan {
   chan_handle handle_;
 };
 
+// The arm that sends *element, which is moved from when that happens; no element for chan<void>.
+inline select_arm send_arm(chan_core* core, void* element) noexcept {
+  select_arm arm;
+  arm.kind = select_kind::send;
+  arm.core = core;
+  arm.element = element;
+  return arm;
+}
+
+// The arm that receives into *out: a std::expected that says `empty` until then.
+template <class Out> select_arm recv_arm(chan_core* core, Out& out) noexcept {
+  using value_type = typename Out::value_type;
+  select_arm arm;
+  arm.kind = select_kind::recv;
+  arm.core = core;
+  Out* const where = std::addressof(out);
+  std::memcpy(arm.handler, &where, sizeof(where));
+  arm.finish = [](const select_arm& taken, void* received) {
+    Out* to;
+    std::memcpy(&to, taken.handler, sizeof(to));
+    if (received == nullptr) {
+      *to = std::unexpected(recv_status::closed);
+      return;
+    }
+    if constexpr (std::is_void_v<value_type>) {
+      to->emplace();
+    } else {
+      auto* const value = static_cast<value_type*>(received);
+      struct end_of_life {
+        value_type* element;
+        ~end_of_life() { std::destroy_at(element); }
+      } guard{value};
+      *to = Out(std::in_place, std::move(*value));
+    }
+  };
+  return arm;
+}
+
 // The sending half of a handle of type Self.
 template <class Self, class T> class sender {
  public:
@@ -127,12 +172,49 @@ template <class Self, class T> class sender {
   }
   bool try_send(T&& value) const { return chan_try_send(core(), std::addressof(value)); }
 
+  // As send, waiting for at most d, or until `when`. False: the time was up first, and the value is untouched.
+  template <any_duration D> [[nodiscard]] bool send_for(const T& value, const D& d) const
+      requires std::copy_constructible<T> {
+    return send_within(value, limit_after(d));
+  }
+  template <any_duration D> [[nodiscard]] bool send_for(T&& value, const D& d) const {
+    return send_within(std::move(value), limit_after(d));
+  }
+  template <class Clock, class D>
+  [[nodiscard]] bool send_until(const T& value, const std::chrono::time_point<Clock, D>& when) const
+      requires std::copy_constructible<T> {
+    return send_within(value, limit_until(when));
+  }
+  template <class Clock, class D>
+  [[nodiscard]] bool send_until(T&& value, const std::chrono::time_point<Clock, D>& when) const {
+    return send_within(std::move(value), limit_until(when));
+  }
+
+  // As send, unless `stop` comes first, and then the value is untouched. A std::stop_token: true if it was sent. A
+  // context: empty if it was, else the context's err().
+  template <stop_condition S> [[nodiscard]] stop_result<S> send(const T& value, const S& stop) const
+      requires std::copy_constructible<T> {
+    const typename stop_traits<S>::limit limit(stop);
+    return limit.outcome(!limit.over() && send_within(value, limit.arm()));
+  }
+  template <stop_condition S> [[nodiscard]] stop_result<S> send(T&& value, const S& stop) const {
+    const typename stop_traits<S>::limit limit(stop);
+    return limit.outcome(!limit.over() && send_within(std::move(value), limit.arm()));
+  }
+
   // Says that nothing more will be sent. Buffered values can still be received; waiting receivers are
   // released. Panics with `close of closed channel` or `close of nil channel`.
   void close() const { chan_close(core()); }
 
  private:
   chan_core* core() const noexcept { return chan_access::core(static_cast<const Self&>(*this)); }
+  bool send_within(const T& value, const select_arm& limit) const {
+    T copy(value);
+    return send_within(std::move(copy), limit);
+  }
+  bool send_within(T&& value, const select_arm& limit) const {
+    return try_send(std::move(value)) || wait_within(send_arm(core(), std::addressof(value)), limit);
+  }
 };
 
 template <class Self> class sender<Self, void> {
@@ -140,6 +222,15 @@ template <class Self> class sender<Self, void> {
   // As above, without a value.
   void send() const { chan_send(core(), nullptr); }
   bool try_send() const { return chan_try_send(core(), nullptr); }
+  template <any_duration D> [[nodiscard]] bool send_for(const D& d) const {
+    return try_send() || wait_within(send_arm(core(), nullptr), limit_after(d));
+  }
+  template <class Clock, class D> [[nodiscard]] bool send_until(const std::chrono::time_point<Clock, D>& when) const {
+    return try_send() || wait_within(send_arm(core(), nullptr), limit_until(when));
+  }
+  template <stop_condition S> [[nodiscard]] stop_result<S> send(const S& stop) const {
+    return wait_unless(stop, [this] { return try_send(); }, send_arm(core(), nullptr));
+  }
   void close() const { chan_close(core()); }
 
  private:
@@ -168,6 +259,22 @@ template <class Self, class T> class receiver {
     return storage.template take<std::expected<T, recv_status>>();
   }
 
+  // As recv, waiting for at most d, or until `when`: recv_status::empty if the time was up first.
+  template <any_duration D> [[nodiscard]] std::expected<T, recv_status> recv_for(const D& d) const {
+    return recv_within(limit_after(d));
+  }
+  template <class Clock, class D>
+  [[nodiscard]] std::expected<T, recv_status> recv_until(const std::chrono::time_point<Clock, D>& when) const {
+    return recv_within(limit_until(when));
+  }
+
+  // As recv, unless `stop`, a std::stop_token or a context, comes first: then recv_status::empty.
+  template <stop_condition S> [[nodiscard]] std::expected<T, recv_status> recv(const S& stop) const {
+    const typename stop_traits<S>::limit limit(stop);
+    if (limit.over()) return std::unexpected(recv_status::empty);
+    return recv_within(limit.arm());
+  }
+
   // For range-for: each round receives one value, until the channel is closed and drained. Leaving
   // the loop leaves the remaining values in the channel. Several may range over one channel: together
   // they see each value once.
@@ -176,6 +283,12 @@ template <class Self, class T> class receiver {
 
  private:
   chan_core* core() const noexcept { return chan_access::core(static_cast<const Self&>(*this)); }
+  std::expected<T, recv_status> recv_within(const select_arm& limit) const {
+    std::expected<T, recv_status> received = try_recv();
+    if (received || received.error() == recv_status::closed) return received;
+    wait_within(recv_arm(core(), received), limit);
+    return received;
+  }
 };
 
 template <class Self> class receiver<Self, void> {
@@ -187,9 +300,27 @@ template <class Self> class receiver<Self, void> {
     if (outcome == recv_outcome::received) return {};
     return std::unexpected(outcome == recv_outcome::closed ? recv_status::closed : recv_status::empty);
   }
+  template <any_duration D> [[nodiscard]] std::expected<void, recv_status> recv_for(const D& d) const {
+    return recv_within(limit_after(d));
+  }
+  template <class Clock, class D>
+  [[nodiscard]] std::expected<void, recv_status> recv_until(const std::chrono::time_point<Clock, D>& when) const {
+    return recv_within(limit_until(when));
+  }
+  template <stop_condition S> [[nodiscard]] std::expected<void, recv_status> recv(const S& stop) const {
+    const typename stop_traits<S>::limit limit(stop);
+    if (limit.over()) return std::unexpected(recv_status::empty);
+    return recv_within(limit.arm());
+  }
 
  private:
   chan_core* core() const noexcept { return chan_access::core(static_cast<const Self&>(*this)); }
+  std::expected<void, recv_status> recv_within(const select_arm& limit) const {
+    std::expected<void, recv_status> received = try_recv();
+    if (received || received.error() == recv_status::closed) return received;
+    wait_within(recv_arm(core(), received), limit);
+    return received;
+  }
 };
 
 }  // namespace detail

@@ -6,6 +6,10 @@
 //   gos::select(gos::recv(results, use),
 //               gos::recv(ctx.done(), [&] { log(ctx.err().message()); }));
 //
+// A context is also a stop condition: every wait of the library that takes one ends when the context is over.
+//
+//   if (auto ended = table_lock.lock(ctx)) return ended;
+//
 // Contexts form a tree: cancelling one closes the done channels of all below it before cancel returns,
 // and leaves those above alone. The first cancellation wins and is final.
 //
@@ -29,6 +33,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -38,6 +43,7 @@
 #include <gossamer/chan.hpp>
 #include <gossamer/detail/context_core.hpp>
 #include <gossamer/detail/duration.hpp>
+#include <gossamer/detail/limit.hpp>
 #include <gossamer/detail/spawn.hpp>
 
 namespace gos {
@@ -230,10 +236,43 @@ std::function<bool()> after_func(const context& ctx, F&& f) {
   return detail::context_after_func(ctx, std::move(call));
 }
 
+// A context that is over, too, when a stop is requested. `cancel` must be called when it is no longer needed: until then,
+// the parent's end or the request, it is kept. The context is cancelled on the thread that requests the stop.
+cancellable with_stop(const context& parent, std::stop_token token);
+
+// A token of which a stop is requested when ctx is over, by a goroutine of its own; at once if it is. For code that knows
+// std::stop_token only: std::jthread's, std::condition_variable_any's. Kept until the context is over.
+std::stop_token to_stop_token(const context& ctx);
+
 // Why ctx is over in the words of who cancelled it: the cause given to the first cancellation in its
 // chain, else err(). Empty while it is not over.
 std::error_code cause(const context& ctx);
 
+namespace detail {
+
+// A context as a stop condition.
+template <> struct stop_traits<context> {
+  using result = std::error_code;
+
+  class limit {
+   public:
+    explicit limit(const context& ctx) : ctx_(ctx), done_(ctx.done()) {}
+    bool over() const { return static_cast<bool>(ctx_.err()); }
+    select_arm arm() const noexcept {
+      select_arm cancelled;
+      cancelled.kind = select_kind::recv;
+      cancelled.core = chan_access::core(done_);
+      return cancelled;
+    }
+    std::error_code outcome(bool done) const { return done ? std::error_code() : ctx_.err(); }
+
+   private:
+    const context& ctx_;
+    const recv_chan<void> done_;
+  };
+};
+
+}  // namespace detail
 }  // namespace gos
 
 template <>

@@ -94,6 +94,20 @@ class [[nodiscard]] join_handle {
     if (state_ != nullptr) state_->drop_handle();
   }
 
+  // Without the result: waits until the goroutine has ended, for at most d, or until `when`; true: it has. join() does not
+  // wait then. All of these panic if the handle is empty. gos::joined (arms.hpp) is the same as an arm of a select.
+  template <any_duration D> [[nodiscard]] bool wait_for(const D& d) {
+    return detail::wait_within(arm(), detail::limit_after(d));
+  }
+  template <class Clock, class D> [[nodiscard]] bool wait_until(const std::chrono::time_point<Clock, D>& when) {
+    return detail::wait_within(arm(), detail::limit_until(when));
+  }
+  // ... unless `stop` comes first. A std::stop_token: true if it has ended. A context: empty if it has, else the
+  // context's err().
+  template <detail::stop_condition S> [[nodiscard]] detail::stop_result<S> wait(const S& stop) {
+    return detail::wait_unless(stop, [] { return false; }, arm());
+  }
+
   // Waits for the goroutine's end and returns its result, once. Rethrows what ended it: a panic or
   // any C++ exception. Panics if the goroutine ended by goexit, or if the handle is empty.
   // The goroutine's actions happen before join returns.
@@ -106,7 +120,11 @@ class [[nodiscard]] join_handle {
   template <class F, class... A>
     requires detail::spawnable<F, A...>
   friend auto spawn(F&& f, A&&... args) -> join_handle<detail::spawn_result<F, A...>>;
+  friend struct detail::select_access;
   explicit join_handle(detail::join_result<R>* state) noexcept : state_(state) {}
+  detail::select_arm arm() const noexcept {
+    return detail::object_arm(static_cast<const detail::join_state*>(state_), detail::make_join_object);
+  }
 
   detail::join_result<R>* state_;
 };

@@ -1,6 +1,7 @@
 // gossamer: goroutines for C++. The core in one include; components come by name (net.hpp, ...).
 #pragma once
 
+#include <gossamer/arms.hpp>
 #include <gossamer/chan.hpp>
 #include <gossamer/condition_variable.hpp>
 #include <gossamer/context.hpp>
@@ -12,6 +13,7 @@
 #include <gossamer/panic.hpp>
 #include <gossamer/runtime.hpp>
 #include <gossamer/select.hpp>
+#include <gossamer/semaphore.hpp>
 #include <gossamer/shared_mutex.hpp>
 #include <gossamer/time.hpp>
 #include <gossamer/wait_group.hpp>

@@ -15,6 +15,10 @@
 // Order of waiters: first come, first served, but a newcomer may overtake; from 1 ms of waiting on the mutex is
 // handed from waiter to waiter and nobody overtakes.
 //
+// Waiting may be limited: by a time (try_lock_for, try_lock_until, so std::unique_lock's constructors for times work), or
+// by a stop condition, a std::stop_token or a gos::context. gos::locked (arms.hpp) makes it an arm of a select. Who waits
+// in one of these ways is given the mutex directly when its turn comes.
+//
 // Source: Go sync/mutex.go, internal/sync/mutex.go; contract MU-01..MU-07. The protocol is told in src/sync/mutex.cpp.
 #pragma once
 
@@ -22,6 +26,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <new>
+
+#include <gossamer/detail/limit.hpp>
 
 namespace gos {
 
@@ -46,6 +52,10 @@ inline mutex_waiters& mutex_waiters_of(const void* address) noexcept {
 
 // Somebody may be parked on the mutex that was at this address: wakes the first, if so.
 void mutex_wake(const void* address) noexcept;
+
+class mutex_object;
+class condition_object;
+void make_mutex_object(void* to, void* from);
 
 }  // namespace detail
 
@@ -73,6 +83,20 @@ class mutex {
            locked_.compare_exchange_strong(expected, 1, std::memory_order_acquire, std::memory_order_relaxed);
   }
 
+  // The same, waiting for at most d, or until `when`. False: the time was up first.
+  template <any_duration D> [[nodiscard]] bool try_lock_for(const D& d) {
+    return try_lock() || detail::wait_within(arm(), detail::limit_after(d));
+  }
+  template <class Clock, class D> [[nodiscard]] bool try_lock_until(const std::chrono::time_point<Clock, D>& when) {
+    return try_lock() || detail::wait_within(arm(), detail::limit_until(when));
+  }
+
+  // Waits until the mutex is free and takes it, unless `stop` comes first. A std::stop_token: true if the mutex was
+  // taken. A context: empty if it was, else the context's err(). If the condition holds already, nothing is taken.
+  template <detail::stop_condition S> [[nodiscard]] detail::stop_result<S> lock(const S& stop) {
+    return detail::wait_unless(stop, [this] { return try_lock(); }, arm());
+  }
+
   // Releases the mutex. Fatal if it is not locked: `fatal error: sync: unlock of unlocked mutex`.
   [[gnu::always_inline]] void unlock() {
     // Hashed before the release: afterwards the address is only a number.
@@ -96,6 +120,9 @@ class mutex {
 
  private:
   friend void detail::mutex_wake(const void* address) noexcept;
+  friend class detail::mutex_object;
+  friend struct detail::select_access;
+  friend class detail::condition_object;
   friend class condition_variable;
 
   // How unlock has to release. Written by waiters and by the holder, under the lock of the address's bucket.
@@ -103,6 +130,7 @@ class mutex {
   static constexpr std::uint8_t fenced = 1;    // by an atomic exchange: somebody has waited lately
   static constexpr std::uint8_t starving = 2;  // by handing over to the first waiter
 
+  detail::select_arm arm() const noexcept { return detail::object_arm(this, detail::make_mutex_object); }
   void lock_slow() noexcept;
   bool unlock_slow() noexcept;  // false: handed over
   void unlock_in_kernel() noexcept;
@@ -113,6 +141,9 @@ class mutex {
   void update_count() noexcept;
   bool hand_over() noexcept;
   void settle() noexcept;
+  bool has_queued() noexcept;
+  enum class grant : std::uint8_t { given, taken, lost };
+  grant grant_to(rt::sleeper& s) noexcept;
   [[noreturn]] static void unlock_of_unlocked() noexcept;
 
   std::atomic<std::uint8_t> locked_{0};

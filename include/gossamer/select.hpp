@@ -24,6 +24,8 @@
 // May be called from any goroutine or plain thread. The edges of the memory model are those of the
 // plain operations. A panic of the taken operation (`send on closed channel`) comes out of select.
 //
+// Other things than channels can be arms, too: <gossamer/arms.hpp>.
+//
 // Source: Go runtime/select.go, Go spec "Select statements"; contract section SE.
 #pragma once
 
@@ -93,16 +95,16 @@ class [[nodiscard]] select_case {
 
 namespace detail {
 
-// How handlers are kept and called.
-template <class F>  // as deduced for F&&: an lvalue reference or an object type
-struct arm_handler {
+// How handlers are kept and called. F as deduced for F&&: an lvalue reference or an object type.
+inline constexpr std::size_t object_handler_room = 16;  // in arms on other things than channels, which may have an amount
+template <class F, std::size_t room = sizeof(select_arm::handler)> struct arm_handler {
   using function = std::remove_reference_t<F>;
   static consteval bool kept_by_value() {
     if constexpr (std::is_reference_v<F> || !std::is_trivially_copyable_v<function> ||
                   !std::is_trivially_copy_constructible_v<function>) {
       return false;
     } else {
-      return sizeof(function) <= sizeof(select_arm::handler) && alignof(function) <= alignof(void*);
+      return sizeof(function) <= room && alignof(function) <= alignof(void*);
     }
   }
   static constexpr bool by_value = kept_by_value();
@@ -161,6 +163,10 @@ template <class F, class T> void finish_recv(const select_arm& arm, void* receiv
 
 template <class F> void finish_plain(const select_arm& arm, void*) {
   arm_handler<F>::with(arm, [](auto& f) { std::invoke(f); });
+}
+
+template <class F> void finish_object(const select_arm& arm, void*) {
+  arm_handler<F, object_handler_room>::with(arm, [](auto& f) { std::invoke(f); });
 }
 
 template <class T> void finish_unheard(const select_arm&, void* received) {
@@ -227,6 +233,27 @@ struct select_access {
   template <class F> static select_case otherwise(std::remove_reference_t<F>& handler) noexcept {
     select_case made;
     hear<F>(made.arm_, handler);
+    return made;
+  }
+
+  // Arms on other things than channels.
+  template <class Object, class... Amount> static select_arm arm(const Object& object, Amount... amount) noexcept {
+    return object.arm(amount...);
+  }
+  template <class Object> static select_arm writer_arm(const Object& object) noexcept { return object.writer_arm(); }
+  template <class Object> static select_arm reader_arm(const Object& object) noexcept { return object.reader_arm(); }
+  static select_case object(const select_arm& arm) noexcept {
+    select_case made;
+    made.arm_ = arm;
+    return made;
+  }
+  template <class F>
+  static select_case object(const select_arm& arm, std::remove_reference_t<F>& handler,
+                            void (*finish)(const select_arm&, void*)) noexcept {
+    select_case made;
+    made.arm_ = arm;
+    made.arm_.finish = finish;
+    arm_handler<F, object_handler_room>::keep(made.arm_, handler);
     return made;
   }
 

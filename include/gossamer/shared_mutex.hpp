@@ -10,13 +10,29 @@
 // Ordering: from each writer to all later holders, from each reader to later writers; not between readers. A failed try
 // orders nothing.
 //
+// Both ways of holding it can be waited for with a limit: a time, or a stop condition (std::stop_token, gos::context), in
+// the spelling of std::shared_timed_mutex, so std::unique_lock's and std::shared_lock's constructors for times work;
+// gos::locked and gos::locked_shared (arms.hpp) make them arms of a select.
+//
 // Source: Go sync/rwmutex.go; contract RW-01..RW-07.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 
+#include <gossamer/detail/limit.hpp>
+
 namespace gos {
+
+namespace rt {
+struct sleeper;
+}
+
+namespace detail {
+class shared_mutex_object;
+void make_shared_mutex_writer(void* to, void* from);
+void make_shared_mutex_reader(void* to, void* from);
+}  // namespace detail
 
 class shared_mutex {
  public:
@@ -26,12 +42,35 @@ class shared_mutex {
 
   void lock();
   bool try_lock();
+  // Waiting for at most d, or until `when`. False: the time was up first.
+  template <any_duration D> [[nodiscard]] bool try_lock_for(const D& d) {
+    return try_lock() || detail::wait_within(writer_arm(), detail::limit_after(d));
+  }
+  template <class Clock, class D> [[nodiscard]] bool try_lock_until(const std::chrono::time_point<Clock, D>& when) {
+    return try_lock() || detail::wait_within(writer_arm(), detail::limit_until(when));
+  }
+  // Waits unless `stop` comes first. A std::stop_token: true if it was locked. A context: empty if it was, else the
+  // context's err(). If the condition holds already, nothing is taken.
+  template <detail::stop_condition S> [[nodiscard]] detail::stop_result<S> lock(const S& stop) {
+    return detail::wait_unless(stop, [this] { return try_lock(); }, writer_arm());
+  }
   // Fatal if no writer holds it: `fatal error: sync: Unlock of unlocked RWMutex`.
   void unlock();
 
   void lock_shared();
   // Fails while a writer holds it or waits.
   bool try_lock_shared();
+  // The same limits as for lock().
+  template <any_duration D> [[nodiscard]] bool try_lock_shared_for(const D& d) {
+    return try_lock_shared() || detail::wait_within(reader_arm(), detail::limit_after(d));
+  }
+  template <class Clock, class D>
+  [[nodiscard]] bool try_lock_shared_until(const std::chrono::time_point<Clock, D>& when) {
+    return try_lock_shared() || detail::wait_within(reader_arm(), detail::limit_until(when));
+  }
+  template <detail::stop_condition S> [[nodiscard]] detail::stop_result<S> lock_shared(const S& stop) {
+    return detail::wait_unless(stop, [this] { return try_lock_shared(); }, reader_arm());
+  }
   // Fatal if no reader holds it: `fatal error: sync: RUnlock of unlocked RWMutex`.
   void unlock_shared();
 
@@ -50,7 +89,21 @@ class shared_mutex {
   reader_view reader() noexcept { return reader_view(*this); }
 
  private:
-  void enter_slow(std::uint32_t mine, std::uint32_t forbidding) noexcept;
+  friend class detail::shared_mutex_object;
+  friend struct detail::select_access;
+
+  detail::select_arm writer_arm() const noexcept {
+    return detail::object_arm(this, detail::make_shared_mutex_writer);
+  }
+  detail::select_arm reader_arm() const noexcept {
+    return detail::object_arm(this, detail::make_shared_mutex_reader);
+  }
+  bool enter_or_queue(rt::sleeper& me, std::uint32_t mine) noexcept;
+  void enter_slow(std::uint32_t mine) noexcept;
+  rt::sleeper* pass_on(bool to_readers_first) noexcept;
+  std::uint32_t queue_bits() const noexcept;
+  void leave_queue(rt::sleeper& me) noexcept;
+  bool try_leave(rt::sleeper& me, rt::sleeper*& released) noexcept;
   void unlock_slow() noexcept;
   void unlock_shared_slow() noexcept;
 

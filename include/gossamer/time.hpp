@@ -25,13 +25,13 @@
 
 #include <gossamer/chan.hpp>
 #include <gossamer/detail/duration.hpp>
+#include <gossamer/detail/limit.hpp>
 #include <gossamer/detail/spawn.hpp>
 
 namespace gos {
 
 namespace detail {
 
-std::int64_t now_ns() noexcept;
 void sleep_until_ns(std::int64_t when_ns) noexcept;
 
 // Channel timers. A new one has one reference. period_ns 0: fires once.
@@ -75,8 +75,17 @@ template <any_duration D> void sleep(D d) {
 // ::sleep would block the thread: say sleep(1s).
 void sleep(std::integral auto) = delete;
 
+// The same, unless `stop` comes first. A std::stop_token: true if the whole time has passed. A context: empty if it has,
+// else the context's err().
+template <any_duration D, detail::stop_condition S> detail::stop_result<S> sleep(const D& d, const S& stop) {
+  return detail::wait_unless(stop, [] { return false; }, detail::limit_after(d));
+}
+
 // Parks the caller until `when`; time_point::max() is for ever.
 inline void sleep_until(time_point when) { detail::sleep_until_ns(when.time_since_epoch().count()); }
+template <detail::stop_condition S> detail::stop_result<S> sleep_until(time_point when, const S& stop) {
+  return detail::wait_unless(stop, [] { return false; }, detail::limit_until(when));
+}
 
 // A channel that delivers one value, the moment d from now, when it is due.
 template <any_duration D> [[nodiscard]] recv_chan<time_point> after(D d) {

@@ -8,6 +8,8 @@
 // Lifetime: the wait group may be destroyed as soon as wait() has returned; the last done() does not touch it then.
 // Ordering: what happens before a done() happens before the return of the wait() that it releases.
 //
+// gos::completed (arms.hpp) makes the end of the count an arm of a select.
+//
 // Source: Go sync/waitgroup.go; contract WG-01..WG-07.
 #pragma once
 
@@ -16,13 +18,21 @@
 #include <type_traits>
 #include <utility>
 
+#include <gossamer/detail/limit.hpp>
 #include <gossamer/detail/spawn.hpp>
 
 namespace gos {
 
 class wait_group;
 
+namespace rt {
+struct sleeper;
+}
+
 namespace detail {
+
+class wait_group_object;
+void make_wait_group_object(void* to, void* from);
 
 // True inside a catch block that goexit has reached.
 bool wait_group_ends_by_goexit() noexcept;
@@ -56,8 +66,20 @@ class wait_group {
 
   // Returns when the counter is 0, at once if it is.
   void wait() {
-    // acquire: pairs with add().
-    if (static_cast<std::int32_t>(word_.load(std::memory_order_acquire) >> counter_shift) != 0) wait_slow();
+    if (!is_zero()) wait_slow();
+  }
+
+  // Waits for at most d, or until `when`; true: the counter is 0.
+  template <any_duration D> [[nodiscard]] bool wait_for(const D& d) {
+    return is_zero() || detail::wait_within(arm(), detail::limit_after(d)) || is_zero();
+  }
+  template <class Clock, class D> [[nodiscard]] bool wait_until(const std::chrono::time_point<Clock, D>& when) {
+    return is_zero() || detail::wait_within(arm(), detail::limit_until(when)) || is_zero();
+  }
+  // Waits unless `stop` comes first. A std::stop_token: true if the counter was 0. A context: empty if it was, else the
+  // context's err().
+  template <detail::stop_condition S> [[nodiscard]] detail::stop_result<S> wait(const S& stop) {
+    return detail::wait_unless(stop, [this] { return is_zero(); }, arm());
   }
 
   // add(1), and a goroutine that calls f(args...) and counts down when it has returned or ended by goexit; by then
@@ -77,9 +99,17 @@ class wait_group {
   }
 
  private:
+  friend class detail::wait_group_object;
+  friend struct detail::select_access;
   static constexpr int counter_shift = 32;
 
+  // acquire: pairs with add().
+  bool is_zero() const noexcept {
+    return static_cast<std::int32_t>(word_.load(std::memory_order_acquire) >> counter_shift) == 0;
+  }
+  detail::select_arm arm() const noexcept { return detail::object_arm(this, detail::make_wait_group_object); }
   void settle(int n, std::int32_t counter);
+  bool queue(rt::sleeper& me) noexcept;
   void wait_slow();
 
   // High half: the counter, signed. Low half: the number of parked waiters.

@@ -7,13 +7,18 @@
 // 3. Still under all locks, join the queue of every arm's channel, one waiter per arm, all sharing one
 //    claim. Unlock, park. Whoever takes the claim completes that arm; the others pass us by.
 // 4. Leave the queues that still hold a waiter of ours.
+// Arms on other things than channels (detail::select_object) are tried in step 1 like channels. Before step 2 they are
+// joined, one after the other, with the same claim; from then on one of them may win at any moment. So step 2 holds the
+// claim while it looks at the channels, and lets it go when they have been joined.
 //
 // INV1 Drawing without replacement among what seems ready, until one is, gives each arm that is ready
 //      the same chance.
 // INV2 Only one arm wins, so all receive arms share one place for the element.
 // INV3 The claim is free while we hold all locks, so nobody can complete an arm before all are queued,
 //      and a partner popped in an attempt is never lost to a wait of our own.
-// INV4 No user code runs within a step: a value that must be made is made between two tries, in user
+// INV4 While the claim is held, no claim of another select is waited for that could be held itself: a waiter in a
+//      channel's queue belongs to a select that has let its claim go, before it unlocked that channel.
+// INV5 No user code runs within a step: a value that must be made is made between two tries, in user
 //      mode (made_values), and then tried again; handlers are called after.
 //
 // Rejected: joining queue by queue with one lock at a time. Two selects that meet each other would each
@@ -40,10 +45,12 @@ using detail::element_kind;
 using detail::select_arm;
 using detail::select_few;
 using detail::select_kind;
+using detail::select_object;
 
 namespace {
 
 constexpr std::uint32_t no_arm = UINT32_MAX;
+constexpr std::uint32_t no_winner = UINT32_MAX - 2;  // settles a claim: the select tries again
 constexpr std::size_t arms_max = 65536;
 constexpr std::size_t element_room = 128;  // an element of up to this size needs no allocation
 
@@ -53,6 +60,7 @@ struct select_plan {
   std::uint32_t after = no_arm;  // the arm with the shortest delay
   std::uint32_t live = 0;        // arms on channels that are not nil
   bool values = false;           // some value must be made by user code
+  bool objects = false;          // some arm is about something else than a channel
   std::size_t size = 0;          // of the largest element to receive, beyond 16 bytes
   std::size_t alignment = 16;
 };
@@ -62,6 +70,7 @@ struct select_tables {
   std::uint32_t* candidates;
   channel** locked;
   waiter* waiters;  // raw memory; constructed for live arms when it comes to waiting
+  select_object** objects = nullptr;  // null: no arm has one
 };
 
 enum class verdict : std::uint8_t { taken, closed, needs_value, needs_values };
@@ -91,6 +100,8 @@ struct choice {
     } else if (arm.kind == select_kind::otherwise) {
       if (plan.otherwise != no_arm) detail::raise_runtime_error("select: more than one otherwise");
       plan.otherwise = i;
+    } else if (arm.kind == select_kind::object) {
+      plan.objects = true;
     } else if (arm.kind == select_kind::after) {
       if (plan.after == no_arm || arm.delay_ns < arms[plan.after]->delay_ns) plan.after = i;
     }
@@ -113,21 +124,25 @@ struct choice {
 }
 
 // Draws candidates until one can be taken: true, with the result in `chosen`. With `locks`, each is
-// locked for its attempt; else the caller holds them all.
+// locked for its attempt; else the caller holds them all. Objects, if there are any, are candidates too.
 template <bool locks>
 [[gnu::always_inline]] inline bool try_candidates(const select_arm* const* arms, std::size_t arm_count,
-                                                  std::uint32_t* candidates, void* element, waiter*& woken,
-                                                  choice& chosen) noexcept {
+                                                  std::uint32_t* candidates, select_object* const* objects,
+                                                  void* element, waiter*& woken, choice& chosen) noexcept {
   std::uint32_t count = 0;
   for (std::uint32_t i = 0; i < arm_count; ++i) {
     candidates[count] = i;
-    count += seems_ready(*arms[i]) ? 1 : 0;
+    count += seems_ready(*arms[i]) || (objects != nullptr && objects[i] != nullptr) ? 1 : 0;
   }
   while (count != 0) {
     const std::uint32_t drawn = count == 1 ? 0 : random_below(count);
     const std::uint32_t i = candidates[drawn];
     const select_arm& arm = *arms[i];
     if (!is_live(arm)) {
+      if (arm.kind == select_kind::object && !objects[i]->try_take()) {
+        candidates[drawn] = candidates[--count];
+        continue;
+      }
       chosen = {i, verdict::taken};
       return true;
     }
@@ -216,57 +231,107 @@ template <bool locks>
   }
 }
 
+// Joins the objects of all arms and leaves them at the end of the scope.
+class joined_objects {
+ public:
+  // `objects` may be null. Joins none if the select is not going to wait.
+  joined_objects(select_object* const* objects, std::size_t arm_count, claim& shared, bool waits) noexcept
+      : objects_(objects), shared_(shared) {
+    if (objects == nullptr || !waits) return;
+    for (std::uint32_t i = 0; i < arm_count && shared.winner() == claim::nobody; ++i) {
+      if (objects[i] == nullptr) continue;
+      count_ = i + 1;
+      if ((taken_ = objects[i]->join(shared, self(), i))) return;
+    }
+  }
+  joined_objects(const joined_objects&) = delete;
+  joined_objects& operator=(const joined_objects&) = delete;
+  ~joined_objects() {
+    const std::uint32_t winner = shared_.winner();
+    for (std::uint32_t i = 0; i < count_; ++i) {
+      if (objects_[i] != nullptr) objects_[i]->leave(i == winner);
+    }
+  }
+
+  bool any() const noexcept { return count_ != 0; }
+  bool taken() const noexcept { return taken_; }  // by ourselves: no wake-up comes
+
+ private:
+  select_object* const* objects_;
+  claim& shared_;
+  std::uint32_t count_ = 0;
+  bool taken_ = false;
+};
+
 // Step 1. User mode.
 [[gnu::always_inline]] inline bool choose_at_once(const select_arm* const* arms, std::size_t arm_count,
-                                                  std::uint32_t* candidates, void* element,
-                                                  choice& chosen) noexcept {
+                                                  std::uint32_t* candidates, select_object* const* objects,
+                                                  void* element, choice& chosen) noexcept {
   kernel_section kernel;
   waiter* woken = nullptr;
-  const bool found = try_candidates<true>(arms, arm_count, candidates, element, woken, chosen);
+  const bool found = try_candidates<true>(arms, arm_count, candidates, objects, element, woken, chosen);
   if (woken != nullptr) ready(woken->gp);
   return found;
 }
 
+// What dumps say of the wait: a lone object with a time limit names itself.
+[[gnu::cold]] void park_for_object(const select_arm* const* arms, std::size_t arm_count, const select_tables& tables) noexcept {
+  const bool alone = arm_count == 2 && arms[0]->kind == select_kind::object;
+  if (!alone) return park(wait_reason::select, nullptr);
+  park(static_cast<wait_reason>(tables.objects[0]->reason()), tables.objects[0]->address());
+}
+
 // Steps 2 to 4. Kernel mode.
+template <bool with_objects>
 [[gnu::always_inline]] inline choice wait_for_arm(const select_arm* const* arms, std::size_t arm_count,
                                                   const select_plan& plan, const select_tables& tables,
                                                   void* element) noexcept {
+  claim shared;
+  const joined_objects joined(with_objects ? tables.objects : nullptr, arm_count, shared, plan.otherwise == no_arm);
+  if (with_objects && joined.taken()) return {shared.winner(), verdict::taken};
+
   const std::size_t channels = sort_channels(arms, arm_count, tables.locked);
   for (std::size_t i = 0; i < channels; ++i) tables.locked[i]->lock.lock();
   const auto unlock_all = [&] {
     for (std::size_t i = channels; i != 0; --i) tables.locked[i - 1]->lock.unlock();
   };
+  // What was chosen here and not by a waker.
+  const auto settled = [&](choice chosen) {
+    if (with_objects) shared.settle(chosen.arm);
+    unlock_all();
+    return chosen;
+  };
+  if (with_objects && !shared.hold()) {
+    unlock_all();
+    park_for_object(arms, arm_count, tables);  // the wake-up is on its way
+    return {shared.winner(), verdict::taken};
+  }
 
   waiter* woken = nullptr;
   choice chosen;
-  if (try_candidates<false>(arms, arm_count, tables.candidates, element, woken, chosen)) {
-    unlock_all();
+  if (try_candidates<false>(arms, arm_count, tables.candidates, nullptr, element, woken, chosen)) {
+    settled(chosen);
     if (woken != nullptr) ready(woken->gp);
     return chosen;
   }
-  if (plan.otherwise != no_arm) {
-    unlock_all();
-    return {plan.otherwise, verdict::taken};
-  }
-  if (GOS_UNLIKELY(plan.values)) {
-    unlock_all();
-    return {no_arm, verdict::needs_values};
-  }
+  if (plan.otherwise != no_arm) return settled({plan.otherwise, verdict::taken});
+  if (GOS_UNLIKELY(plan.values)) return settled({no_winner, verdict::needs_values});
 
-  claim shared;
   join_queues(arms, arm_count, tables.waiters, shared, element);
+  if (with_objects) shared.release();
   unlock_all();
   timeout_arm timeout;
   if (plan.after != no_arm) {
     timeout_start(timeout, shared, self(), plan.after,
                   detail::moment_after(monotonic_ns(), arms[plan.after]->delay_ns));
   }
-  park(wait_reason::select, nullptr);
+  if (with_objects) park_for_object(arms, arm_count, tables);
+  else park(wait_reason::select, nullptr);
   if (plan.after != no_arm) timer_stop(timeout);
 
   const std::uint32_t winner = shared.winner();
   leave_queues(arms, arm_count, tables.waiters, winner);
-  if (winner == plan.after) return {winner, verdict::taken};
+  if (!is_live(*arms[winner])) return {winner, verdict::taken};
   const waiter& won = tables.waiters[winner];
   if (arms[winner]->kind == select_kind::recv) race_after_recv(channel_of(*arms[winner]), won);
   else race_after_send(won);
@@ -347,6 +412,41 @@ class made_values {
   std::size_t count_;
 };
 
+// The objects of the arms that are about one, made in user mode; ended with this.
+class made_objects {
+ public:
+  made_objects(const select_arm* const* arms, std::size_t arm_count, select_arena& arena)
+      : table_(arena.array<select_object*>(arm_count)), count_(arm_count) {
+    std::fill_n(table_, count_, nullptr);
+    try {
+      for (std::size_t i = 0; i < count_; ++i) {
+        if (arms[i]->kind != select_kind::object) continue;
+        void* room = arena.raw(detail::select_object_room, detail::select_object_alignment);
+        arms[i]->construct(room, const_cast<select_arm*>(arms[i]));
+        table_[i] = std::launder(static_cast<select_object*>(room));
+      }
+    } catch (...) {
+      end();
+      throw;
+    }
+  }
+  made_objects(const made_objects&) = delete;
+  made_objects& operator=(const made_objects&) = delete;
+  ~made_objects() { end(); }
+
+  select_object** table() const noexcept { return table_; }
+
+ private:
+  void end() noexcept {
+    for (std::size_t i = 0; i < count_; ++i) {
+      if (table_[i] != nullptr) table_[i]->~select_object();
+    }
+  }
+
+  select_object** table_;
+  std::size_t count_;
+};
+
 // A drawn arm whose value has just been made: takes it unless it is not ready any more.
 bool take_drawn(const select_arm& arm, std::uint32_t i, choice& chosen) noexcept {
   channel& ch = channel_of(arm);
@@ -360,20 +460,22 @@ bool take_drawn(const select_arm& arm, std::uint32_t i, choice& chosen) noexcept
   return result != attempt::blocks;
 }
 
-// Any number of arms, any size of elements, values to be made.
+// Any number of arms, any size of elements, values to be made, arms on other things than channels.
 [[gnu::noinline]] std::size_t select_at_large(const select_arm* const* arms, std::size_t arm_count,
                                               select_plan plan) {
   select_arena arena;
-  const select_tables tables{arena.array<std::uint32_t>(arm_count), arena.array<channel*>(arm_count),
-                             arena.array<waiter>(arm_count)};
   void* element = arena.raw(std::max(plan.size, std::size_t{16}), plan.alignment);
   choice chosen;
   {
     made_values values(arms, arm_count, arena);
+    const made_objects objects(arms, plan.objects ? arm_count : 0, arena);
+    const select_tables tables{arena.array<std::uint32_t>(arm_count + 1), arena.array<channel*>(arm_count),
+                               arena.array<waiter>(arm_count), plan.objects ? objects.table() : nullptr};
     for (;;) {
-      if (!choose_at_once(values.arms(), arm_count, tables.candidates, element, chosen)) {
+      if (!choose_at_once(values.arms(), arm_count, tables.candidates, tables.objects, element, chosen)) {
         kernel_section kernel;
-        chosen = wait_for_arm(values.arms(), arm_count, plan, tables, element);
+        chosen = plan.objects ? wait_for_arm<true>(values.arms(), arm_count, plan, tables, element)
+                              : wait_for_arm<false>(values.arms(), arm_count, plan, tables, element);
       }
       if (chosen.what == verdict::needs_value) {
         values.make(chosen.arm);
@@ -423,7 +525,7 @@ bool take_drawn(const select_arm& arm, std::uint32_t i, choice& chosen) noexcept
   choice chosen;
   {
     kernel_section kernel;
-    chosen = wait_for_arm(arms, arm_count, plan, tables, element);
+    chosen = wait_for_arm<false>(arms, arm_count, plan, tables, element);
   }
   return finish_arm(*arms[chosen.arm], chosen, element);
 }
@@ -439,17 +541,19 @@ using namespace gos::rt;  // the cores are the seam's names and the runtime's me
 std::size_t select_run(const select_arm* const* arms, std::size_t arm_count) {
   if (GOS_UNLIKELY(arm_count > arms_max)) raise_runtime_error("select: too many cases (max 65536)");
   const select_plan plan = make_plan(arms, arm_count);
-  if (plan.live == 0 && plan.otherwise == no_arm && plan.after == no_arm && arm_count != 1) select_nothing();
+  if (plan.live == 0 && !plan.objects && plan.otherwise == no_arm && plan.after == no_arm && arm_count != 1) {
+    select_nothing();
+  }
   if (arm_count == 1 && arms[0]->kind <= select_kind::send) return select_one(*arms[0]);
-  if (GOS_UNLIKELY(arm_count > select_few || plan.values || plan.size > element_room ||
-                   plan.alignment > 16)) {
+  if (GOS_UNLIKELY(arm_count > select_few || plan.values || plan.objects ||
+                   plan.size > element_room || plan.alignment > 16)) {
     return select_at_large(arms, arm_count, plan);
   }
   {
     alignas(16) std::byte element[element_room];
     std::uint32_t candidates[select_few + 1];
     choice chosen;
-    if (choose_at_once(arms, arm_count, candidates, element, chosen)) {
+    if (choose_at_once(arms, arm_count, candidates, nullptr, element, chosen)) {
       return finish_arm(*arms[chosen.arm], chosen, element);
     }
   }

@@ -250,14 +250,6 @@ result<void> net_fd::set_deadlines(bool read, bool write, std::optional<time_poi
   });
 }
 
-result<void> net_fd::wait_for(direction d) {
-  if (!desc_.begin(d)) return std::unexpected(error(io_errc::closed));
-  const std::error_code cause = desc_.wait(d);
-  desc_.end(d);
-  if (cause) return std::unexpected(error(cause));
-  return {};
-}
-
 result<void> net_fd::close() {
   if (!desc_.close()) return std::unexpected(failure("close", io_errc::closed));
   return {};

@@ -36,7 +36,6 @@ class net_fd {
   result<net_fd*> accept();
   // Connects a fresh socket; remote is where to. Fails by the write deadline as other operations do.
   result<void> connect(const net::endpoint& remote);
-  result<void> wait_for(direction d);  // until an event of that direction
   result<void> shut_down(int how);
   result<void> set_option(int level, int name, int value);
   result<void> set_linger(int seconds);

@@ -74,8 +74,11 @@ namespace {
 }
 
 [[gnu::noinline]] int is_ready(int fd, bool for_writing) noexcept {
+  if (fd < 0) return -EBADF;  // poll ignores such a one
   pollfd asked{.fd = fd, .events = static_cast<short>(for_writing ? POLLOUT : POLLIN), .revents = 0};
-  const int got = checked(::poll(&asked, 1, 0));
+  int got = 0;
+  do got = checked(::poll(&asked, 1, 0));
+  while (got == -EINTR);
   if (got <= 0) return got;
   return (asked.revents & POLLNVAL) != 0 ? -EBADF : 1;
 }

@@ -11,32 +11,57 @@
 // INV3 With a claim, only the one that took it may touch data, ok, or call ready.
 // INV4 Who shared a claim over several queues removes its losing waiters from their queues (under
 //      each lock) before its frame ends.
+// INV5 While a claim is held (hold()), its holder waits for no lock that a taker may have, and for no other
+//      claim that may be held: takers spin meanwhile. Only select holds, under the locks of its channels, before its
+//      waiters are in their queues (chan/select.cpp).
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 
+#include "base/spin.hpp"
 #include "sched/goroutine.hpp"
 
 namespace gos::rt {
 
 // The word that the arms of one wait share.
+//
+//   nobody --take--> an arm         for good
+//   nobody --hold--> undecided --settle--> an arm
+//                              --release--> nobody
 class claim {
  public:
   static constexpr std::uint32_t nobody = UINT32_MAX;
 
-  // True for exactly one caller over the claim's life: `arm` (any value but nobody) has won.
+  // True for exactly one caller over the claim's life: `arm` (an index) has won.
   [[nodiscard]] bool take(std::uint32_t arm) noexcept {
     std::uint32_t expected = nobody;
     // acq_rel: the winner sees what earlier phases of the wait wrote, and winner() sees the winner.
     // relaxed on failure: a loser looks at nothing.
-    return winner_.compare_exchange_strong(expected, arm, std::memory_order_acq_rel, std::memory_order_relaxed);
+    while (!winner_.compare_exchange_strong(expected, arm, std::memory_order_acq_rel, std::memory_order_relaxed)) {
+      if (GOS_LIKELY(expected != undecided)) return false;
+      cpu_relax();
+      expected = nobody;
+    }
+    return true;
   }
+
+  // By who waits: nobody else wins until settle() or release(). False: an arm has won already.
+  [[nodiscard]] bool hold() noexcept {
+    std::uint32_t expected = nobody;
+    // acquire: pairs with take(), whose winner is looked at next. relaxed on success: nothing was written by others.
+    return winner_.compare_exchange_strong(expected, undecided, std::memory_order_relaxed, std::memory_order_acquire);
+  }
+  // release, both: pairs with take(), as the phases before did.
+  void settle(std::uint32_t arm) noexcept { winner_.store(arm, std::memory_order_release); }
+  void release() noexcept { winner_.store(nobody, std::memory_order_release); }
 
   // The arm that won, or nobody. acquire: pairs with take().
   std::uint32_t winner() const noexcept { return winner_.load(std::memory_order_acquire); }
 
  private:
+  static constexpr std::uint32_t undecided = UINT32_MAX - 1;
+
   std::atomic<std::uint32_t> winner_{nobody};
 };
 

@@ -50,6 +50,7 @@ enum class wait_reason : std::uint8_t {
   condition_variable_wait,
   once_call,
   join,
+  semaphore_acquire,
 };
 const char* wait_reason_text(wait_reason reason) noexcept;
 

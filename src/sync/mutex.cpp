@@ -116,10 +116,7 @@ void mutex::lock_slow() noexcept {
     } else {
       bucket.push_back(me, this);
     }
-    // relaxed: mode_ is guarded by the bucket. A woken one will see to it that we are found (INV5).
-    const bool was_quick = !woken_ && mode_.load(std::memory_order_relaxed) == quick;
-    if (was_quick) mode_.store(fenced, std::memory_order_relaxed);  // relaxed: as above
-    update_count();
+    const bool was_quick = has_queued();
     bucket.lock.unlock();
     if (was_quick) wait_for_quick_unlocks();
 
@@ -142,6 +139,16 @@ void mutex::lock_slow() noexcept {
     }
   }
   race_acquire(&locked_);
+}
+
+// The bucket is locked, and a sleeper has just been queued. True: unlock was quick until now, so the sleeper must call
+// wait_for_quick_unlocks() before it looks (INV3).
+bool mutex::has_queued() noexcept {
+  // relaxed, both: mode_ is guarded by the bucket. A woken one will see to it that we are found (INV5).
+  const bool was_quick = !woken_ && mode_.load(std::memory_order_relaxed) == quick;
+  if (was_quick) mode_.store(fenced, std::memory_order_relaxed);
+  update_count();
+  return was_quick;
 }
 
 // Takes the holder's own sleeper out of the table; false if a waker was quicker.
@@ -197,9 +204,12 @@ bool mutex::hand_over() noexcept {
   {
     sleep_bucket& bucket = sleep_bucket_of(this);
     spin_guard guard(bucket.lock);
-    sleeper* const s = bucket.first(this);
-    if (s == nullptr) return false;
-    take_out(*s);
+    sleeper* s = nullptr;
+    do {  // those whose select has been won elsewhere are passed by
+      s = bucket.first(this);
+      if (s == nullptr) return false;
+      take_out(*s);
+    } while (s->shared != nullptr && !s->shared->take(s->arm));
     // relaxed: mode_ is guarded by the bucket.
     if (monotonic_ns() - s->since_ns < starving_after_ns) mode_.store(fenced, std::memory_order_relaxed);
     s->granted = true;
@@ -227,18 +237,42 @@ void mutex::wake(const void* address) noexcept {
   {
     sleep_bucket& bucket = sleep_bucket_of(address);
     spin_guard guard(bucket.lock);
-    sleeper* const s = bucket.first(address);
-    if (s == nullptr) return;
-    mutex& m = *const_cast<mutex*>(static_cast<const mutex*>(address));  // INV4
-    if (m.woken_) return;                                                // INV5
-    // seq_cst: pairs with the exchange in unlock_slow(). If somebody holds it already, its unlock comes after this look
-    // and sees the count (INV2, INV3).
-    if (m.locked_.load(std::memory_order_seq_cst) != 0) return;
-    m.woken_ = true;
-    m.take_out(*s);
-    woken = s->gp;
+    while (sleeper* const s = bucket.first(address)) {
+      mutex& m = *const_cast<mutex*>(static_cast<const mutex*>(address));  // INV4
+      if (m.woken_) return;                                                // INV5
+      if (s->shared != nullptr) {
+        const grant result = m.grant_to(*s);
+        if (result == grant::lost) continue;
+        if (result == grant::taken) return;
+      } else {
+        // seq_cst: pairs with the exchange in unlock_slow(). If somebody holds it already, its unlock comes after this
+        // look and sees the count (INV2, INV3).
+        if (m.locked_.load(std::memory_order_seq_cst) != 0) return;
+        m.woken_ = true;
+        m.take_out(*s);
+      }
+      woken = s->gp;
+      break;
+    }
   }
-  ready(woken);
+  if (woken != nullptr) ready(woken);
+}
+
+// The bucket is locked, s is the first sleeper, and an arm of a select: it does not compete but is given the mutex, which
+// is locked on its behalf. `taken`: somebody else has it, and will look at the queue at its unlock. `lost`: the select has
+// been won elsewhere, s is out of the queue.
+mutex::grant mutex::grant_to(rt::sleeper& s) noexcept {
+  std::uint8_t expected = 0;
+  // seq_cst, both: as the look of wake(), and as the exchange of unlock_slow() if the mutex is released again.
+  if (!locked_.compare_exchange_strong(expected, 1, std::memory_order_seq_cst, std::memory_order_seq_cst)) {
+    // relaxed: mode_ is guarded by the bucket. Newcomers have taken it before s for too long.
+    if (monotonic_ns() - s.since_ns > starving_after_ns) mode_.store(starving, std::memory_order_relaxed);
+    return grant::taken;
+  }
+  take_out(s);
+  if (s.shared->take(s.arm)) return grant::given;
+  locked_.exchange(0, std::memory_order_seq_cst);
+  return grant::lost;
 }
 
 void mutex::unlock_in_kernel() noexcept {
@@ -257,6 +291,58 @@ void mutex::unlock_in_kernel() noexcept {
 void detail::mutex_wake(const void* address) noexcept {
   kernel_section kernel;
   mutex::wake(address);
+}
+
+// An arm of a select: its sleeper is never woken to compete (grant_to, hand_over).
+class detail::mutex_object final : public detail::select_object {
+ public:
+  explicit mutex_object(mutex& m) noexcept : mutex_(m) {}
+
+  bool try_take() noexcept override {
+    const bool taken = mutex_.try_lock();
+    if (taken) race_acquire(&mutex_.locked_);
+    return taken;
+  }
+
+  bool join(claim& shared, goroutine* gp, std::uint32_t arm) noexcept override {
+    me_ = sleeper();
+    me_.gp = gp;
+    me_.shared = &shared;
+    me_.arm = arm;
+    me_.since_ns = monotonic_ns();
+    sleep_bucket& bucket = sleep_bucket_of(&mutex_);
+    bucket.lock.lock();
+    bucket.push_back(me_, &mutex_);
+    const bool was_quick = mutex_.has_queued();
+    bucket.lock.unlock();
+    if (was_quick) wait_for_quick_unlocks();
+    std::uint8_t expected = 0;
+    // seq_cst: as in lock_slow(), against the count (INV2).
+    if (!mutex_.locked_.compare_exchange_strong(expected, 1, std::memory_order_seq_cst, std::memory_order_seq_cst)) {
+      return false;
+    }
+    mutex_.leave_queue(me_);
+    if (shared.take(arm)) return true;
+    mutex_.unlock_in_kernel();
+    return false;
+  }
+
+  void leave(bool won) noexcept override {
+    mutex_.leave_queue(me_);
+    if (won) race_acquire(&mutex_.locked_);
+  }
+
+  std::uint8_t reason() const noexcept override { return static_cast<std::uint8_t>(wait_reason::mutex_lock); }
+  const void* address() const noexcept override { return &mutex_; }
+
+ private:
+  mutex& mutex_;
+  sleeper me_;
+};
+
+void detail::make_mutex_object(void* to, void* from) {
+  static_assert(sizeof(mutex_object) <= select_object_room && alignof(mutex_object) <= select_object_alignment);
+  ::new (to) mutex_object(*static_cast<mutex*>(static_cast<const select_arm*>(from)->element));
 }
 
 }  // namespace gos

@@ -16,6 +16,9 @@
 // INV3 Who is taken out of a queue has been entered in the word already: there is nothing to compete for.
 // INV4 After the word lets others in, the unlocking side touches sleepers only, each until its wake-up: the mutex may
 //      be gone.
+// INV5 An arm of a select may leave its queue before its turn, under the bucket's lock, and puts the word right. Not
+//      between the exchange of a last reader that found a writer queued and its turn under the lock (no bit 31, no readers,
+//      bit 30): the leaving one lets it pass first, because it may be all that keeps the mutex alive (INV4).
 //
 // All of it lives here and not in the header, so that ThreadSanitizer sees the edges of the contract and no more: with
 // one atomic word every reader's unlock would be ordered before later readers' locks.
@@ -46,7 +49,7 @@ void shared_mutex::lock() {
   std::uint32_t expected = 0;
   // acquire: pairs with unlock() and unlock_shared(). relaxed on failure: enter_slow() looks again.
   if (!word_.compare_exchange_strong(expected, writing, std::memory_order_acquire, std::memory_order_relaxed))
-    enter_slow(writing, forbids_writers);
+    enter_slow(writing);
   race_acquire(&readers_);
   race_acquire(&writers_);
 }
@@ -61,31 +64,33 @@ bool shared_mutex::try_lock() {
   return true;
 }
 
-// Enters by adding `mine` to the word, or, while one of `forbidding` is set, marks the queue as not empty and waits there.
-void shared_mutex::enter_slow(std::uint32_t mine, std::uint32_t forbidding) noexcept {
+// Under the bucket's lock. Adds `mine` to the word: true; or, while one of `forbidding` is set, marks the queue of `me` as
+// not empty and joins it.
+bool shared_mutex::enter_or_queue(sleeper& me, std::uint32_t mine) noexcept {
   const bool writer = mine == writing;
-  const void* const queue = writer ? static_cast<const void*>(&writers_) : &readers_;
-  const std::uint32_t queued = writer ? writers_wait : readers_wait;
+  const std::uint32_t forbidding = writer ? forbids_writers : forbids_readers;
+  // relaxed: the exchanges decide.
+  std::uint32_t word = word_.load(std::memory_order_relaxed);
+  for (;;) {
+    const bool open = (word & forbidding) == 0;
+    const std::uint32_t wanted = open ? word + mine : word | (writer ? writers_wait : readers_wait);
+    // acquire: pairs with unlock() and unlock_shared(). relaxed on failure: another look.
+    if (word_.compare_exchange_weak(word, wanted, std::memory_order_acquire, std::memory_order_relaxed)) {
+      if (!open) sleep_bucket_of(&word_).push_back(me, writer ? &writers_ : &readers_);
+      return open;
+    }
+  }
+}
+
+void shared_mutex::enter_slow(std::uint32_t mine) noexcept {
   kernel_section kernel;
   sleeper me;
   me.gp = self();
   {
-    sleep_bucket& bucket = sleep_bucket_of(&word_);
-    spin_guard guard(bucket.lock);
-    // relaxed: the exchanges decide.
-    std::uint32_t word = word_.load(std::memory_order_relaxed);
-    for (;;) {
-      const bool open = (word & forbidding) == 0;
-      const std::uint32_t wanted = open ? word + mine : word | queued;
-      // acquire: pairs with unlock() and unlock_shared(). relaxed on failure: another look.
-      if (word_.compare_exchange_weak(word, wanted, std::memory_order_acquire, std::memory_order_relaxed)) {
-        if (open) return;
-        break;
-      }
-    }
-    bucket.push_back(me, queue);
+    spin_guard guard(sleep_bucket_of(&word_).lock);
+    if (enter_or_queue(me, mine)) return;
   }
-  park(writer ? wait_reason::shared_mutex_lock : wait_reason::shared_mutex_lock_shared, this);
+  park(mine == writing ? wait_reason::shared_mutex_lock : wait_reason::shared_mutex_lock_shared, this);
 }
 
 void shared_mutex::unlock() {
@@ -96,35 +101,54 @@ void shared_mutex::unlock() {
   if (word_.compare_exchange_strong(expected, 0, std::memory_order_release, std::memory_order_relaxed))
     return;
   if ((expected & writing) == 0) fatal("sync: Unlock of unlocked RWMutex");
+  kernel_section kernel;
   unlock_slow();
 }
 
-void shared_mutex::unlock_slow() noexcept {
-  kernel_section kernel;
-  sleeper* next = nullptr;
-  {
-    sleep_bucket& bucket = sleep_bucket_of(&word_);
-    spin_guard guard(bucket.lock);
-    std::uint32_t word = 0;
-    next = bucket.take_all(&readers_);
-    if (next != nullptr) {
-      for (const sleeper* s = next; s != nullptr; s = s->next) ++word;
-    } else {
-      next = bucket.pop(&writers_);
-      if (next != nullptr) {
-        next->next = nullptr;
-        word = writing;
-      }
-    }
-    if (bucket.first(&writers_) != nullptr) word |= writers_wait;
-    // release: pairs with the acquires of whoever enters by this word (INV2).
-    word_.store(word, std::memory_order_release);
-  }
-  while (next != nullptr) {
-    goroutine* const gp = next->gp;
-    next = next->next;
+namespace {
+
+std::uint32_t length(const sleeper* list) noexcept {
+  std::uint32_t count = 0;
+  for (; list != nullptr; list = list->next) ++count;
+  return count;
+}
+
+void ready_all(sleeper* list) noexcept {
+  while (list != nullptr) {
+    goroutine* const gp = list->gp;
+    list = list->next;
     ready(gp);
   }
+}
+
+}  // namespace
+
+// Under the bucket's lock, by who has just left the mutex free, with INV2: settles who is next, and returns them.
+sleeper* shared_mutex::pass_on(bool to_readers_first) noexcept {
+  sleep_bucket& bucket = sleep_bucket_of(&word_);
+  std::uint32_t word = 0;
+  sleeper* next = to_readers_first ? bucket.take_all(&readers_) : nullptr;
+  if (next == nullptr && (next = bucket.pop(&writers_)) != nullptr) {
+    next->next = nullptr;
+    word = writing;
+  }
+  // Writers may all have lost their claims: then it is the readers' turn after all.
+  if (next == nullptr && !to_readers_first) next = bucket.take_all(&readers_);
+  if (word == 0) word = length(next);
+  word |= queue_bits();
+  // release: pairs with the acquires of whoever enters by this word (INV2).
+  word_.store(word, std::memory_order_release);
+  return next;
+}
+
+// Kernel mode; the word says that somebody is queued, or nothing.
+void shared_mutex::unlock_slow() noexcept {
+  sleeper* next = nullptr;
+  {
+    spin_guard guard(sleep_bucket_of(&word_).lock);
+    next = pass_on(true);
+  }
+  ready_all(next);
 }
 
 void shared_mutex::lock_shared() {
@@ -132,7 +156,7 @@ void shared_mutex::lock_shared() {
   std::uint32_t word = word_.load(std::memory_order_relaxed);
   for (;;) {
     if ((word & forbids_readers) != 0) {
-      enter_slow(1, forbids_readers);
+      enter_slow(1);
       break;
     }
     // acquire: pairs with unlock(). relaxed on failure: another look.
@@ -161,25 +185,125 @@ void shared_mutex::unlock_shared() {
   race_release(&writers_);
   // acq_rel: release pairs with the writer's lock; acquire, because the last reader hands over to it.
   const std::uint32_t word = word_.fetch_sub(1, std::memory_order_acq_rel) - 1;
-  if ((word & reader_mask) == 0 && (word & writers_wait) != 0) unlock_shared_slow();
+  if ((word & reader_mask) == 0 && (word & writers_wait) != 0) {
+    kernel_section kernel;
+    unlock_shared_slow();
+  }
 }
 
-// By the last reader: the first writer holds it now. A waiting writer keeps the mutex alive until then.
+// Kernel mode, by the last reader: the first writer holds it now. A waiting writer keeps the mutex alive until then (INV5).
 void shared_mutex::unlock_shared_slow() noexcept {
-  kernel_section kernel;
-  goroutine* heir = nullptr;
+  sleeper* next = nullptr;
   {
-    sleep_bucket& bucket = sleep_bucket_of(&word_);
-    spin_guard guard(bucket.lock);
-    const sleeper* const s = bucket.pop(&writers_);
-    heir = s->gp;
-    std::uint32_t word = writing;
-    if (bucket.first(&writers_) != nullptr) word |= writers_wait;
-    if (bucket.first(&readers_) != nullptr) word |= readers_wait;
-    // release: pairs with the acquires of whoever enters by this word (INV2).
-    word_.store(word, std::memory_order_release);
+    spin_guard guard(sleep_bucket_of(&word_).lock);
+    next = pass_on(false);
   }
-  ready(heir);
+  ready_all(next);
+}
+
+// The bits that tell of the queues, as they are. Under the bucket's lock.
+std::uint32_t shared_mutex::queue_bits() const noexcept {
+  const sleep_bucket& bucket = sleep_bucket_of(&word_);
+  return (bucket.first(&writers_) != nullptr ? writers_wait : 0) | (bucket.first(&readers_) != nullptr ? readers_wait : 0);
+}
+
+// Takes an arm's sleeper out of its queue, if it is still there, and lets in who only waited for it.
+void shared_mutex::leave_queue(sleeper& me) noexcept {
+  for (backoff wait;; wait.pause()) {
+    sleeper* released = nullptr;
+    {
+      spin_guard guard(sleep_bucket_of(&word_).lock);
+      if (me.queued && !try_leave(me, released)) continue;
+    }
+    ready_all(released);
+    return;
+  }
+}
+
+// Under the bucket's lock; me is queued. False in the moment of INV5.
+bool shared_mutex::try_leave(sleeper& me, sleeper*& released) noexcept {
+  sleep_bucket& bucket = sleep_bucket_of(&word_);
+  // relaxed, all: the exchanges decide, and the lock orders who looks at the queues.
+  std::uint32_t word = word_.load(std::memory_order_relaxed);
+  if ((word & writing) != 0) {  // INV2
+    bucket.remove(me);
+    word_.store(writing | queue_bits(), std::memory_order_relaxed);
+    return true;
+  }
+  // Readers hold it. We are one of them for a moment, so that none of them is the last.
+  do {
+    if ((word & reader_mask) == 0) return false;
+  } while (!word_.compare_exchange_weak(word, word + 1, std::memory_order_relaxed, std::memory_order_relaxed));
+  bucket.remove(me);
+  if (bucket.first(&writers_) == nullptr) released = bucket.take_all(&readers_);
+  const std::uint32_t entering = length(released);
+  word = word_.load(std::memory_order_relaxed);
+  // acquire: those let in follow the writers before them.
+  while (!word_.compare_exchange_weak(word, ((word & reader_mask) + entering) | queue_bits(), std::memory_order_acquire,
+                                      std::memory_order_relaxed)) {
+  }
+  // acq_rel: as in unlock_shared().
+  word = word_.fetch_sub(1, std::memory_order_acq_rel) - 1;
+  if ((word & reader_mask) == 0 && (word & writers_wait) != 0) released = pass_on(false);
+  return true;
+}
+
+// An arm of a select: to hold it as a writer or as a reader.
+class detail::shared_mutex_object final : public detail::select_object {
+ public:
+  shared_mutex_object(shared_mutex& m, bool writer) noexcept : mutex_(m), writer_(writer) {}
+
+  bool try_take() noexcept override { return writer_ ? mutex_.try_lock() : mutex_.try_lock_shared(); }
+
+  bool join(claim& shared, goroutine* gp, std::uint32_t arm) noexcept override {
+    me_ = sleeper();
+    me_.gp = gp;
+    me_.shared = &shared;
+    me_.arm = arm;
+    {
+      spin_guard guard(sleep_bucket_of(&mutex_.word_).lock);
+      if (!mutex_.enter_or_queue(me_, writer_ ? writing : 1)) return false;
+    }
+    if (shared.take(arm)) return true;
+    give_back();
+    return false;
+  }
+
+  void leave(bool won) noexcept override {
+    mutex_.leave_queue(me_);
+    if (!won) return;
+    race_acquire(&mutex_.readers_);
+    if (writer_) race_acquire(&mutex_.writers_);
+  }
+
+  std::uint8_t reason() const noexcept override {
+    return static_cast<std::uint8_t>(writer_ ? wait_reason::shared_mutex_lock : wait_reason::shared_mutex_lock_shared);
+  }
+  const void* address() const noexcept override { return &mutex_; }
+
+ private:
+  // What the lost claim had entered, in kernel mode.
+  void give_back() noexcept {
+    if (writer_) {
+      mutex_.unlock_slow();
+      return;
+    }
+    // acq_rel: as in unlock_shared().
+    const std::uint32_t word = mutex_.word_.fetch_sub(1, std::memory_order_acq_rel) - 1;
+    if ((word & reader_mask) == 0 && (word & writers_wait) != 0) mutex_.unlock_shared_slow();
+  }
+
+  shared_mutex& mutex_;
+  const bool writer_;
+  sleeper me_;
+};
+
+void detail::make_shared_mutex_writer(void* to, void* from) {
+  static_assert(sizeof(shared_mutex_object) <= select_object_room);
+  ::new (to) shared_mutex_object(*static_cast<shared_mutex*>(static_cast<const select_arm*>(from)->element), true);
+}
+void detail::make_shared_mutex_reader(void* to, void* from) {
+  ::new (to) shared_mutex_object(*static_cast<shared_mutex*>(static_cast<const select_arm*>(from)->element), false);
 }
 
 }  // namespace gos

@@ -29,6 +29,7 @@ sleeper* sleep_bucket::first(const void* address) const noexcept {
 
 void sleep_bucket::link_queue(sleeper& s) noexcept {
   s.last = &s;
+  s.sharers = s.shared != nullptr ? 1 : 0;
   s.prev_queue = nullptr;
   s.next_queue = queues_;
   if (queues_ != nullptr) queues_->prev_queue = &s;
@@ -41,6 +42,7 @@ void sleep_bucket::replace_first(sleeper& old_first, sleeper* new_first) noexcep
   sleeper* const next = old_first.next_queue;
   if (new_first != nullptr) {
     new_first->last = old_first.last;
+    new_first->sharers = old_first.sharers;
     new_first->prev_queue = prev;
     new_first->next_queue = next;
   }
@@ -64,6 +66,7 @@ void sleep_bucket::push_back(sleeper& s, const void* address) noexcept {
   s.prev = head->last;
   head->last->next = &s;
   head->last = &s;
+  if (s.shared != nullptr) ++head->sharers;
 }
 
 void sleep_bucket::push_front(sleeper& s, const void* address) noexcept {
@@ -79,23 +82,45 @@ void sleep_bucket::push_front(sleeper& s, const void* address) noexcept {
   }
   head->prev = &s;
   replace_first(*head, &s);
+  if (s.shared != nullptr) ++s.sharers;
 }
 
 sleeper* sleep_bucket::pop(const void* address) noexcept {
-  sleeper* const head = first(address);
-  if (head != nullptr) remove(*head);
-  return head;
+  while (sleeper* const head = first(address)) {
+    remove(*head);
+    if (head->shared == nullptr || head->shared->take(head->arm)) return head;
+  }
+  return nullptr;
 }
 
 sleeper* sleep_bucket::take_all(const void* address) noexcept {
   sleeper* const head = first(address);
-  if (head != nullptr) replace_first(*head, nullptr);
-  return head;
+  if (head == nullptr) return nullptr;
+  replace_first(*head, nullptr);
+  return GOS_LIKELY(head->sharers == 0) ? head : without_losers(head);
+}
+
+// Takes the claims of the sleepers in the list that have one, and drops those that have been won elsewhere.
+sleeper* sleep_bucket::without_losers(sleeper* list) noexcept {
+  sleeper* kept = nullptr;
+  sleeper** end = &kept;
+  for (sleeper* s = list; s != nullptr;) {
+    sleeper* const next = s->next;
+    s->queued = false;
+    if (s->shared == nullptr || s->shared->take(s->arm)) {
+      *end = s;
+      end = &s->next;
+    }
+    s = next;
+  }
+  *end = nullptr;
+  return kept;
 }
 
 void sleep_bucket::remove(sleeper& s) noexcept {
   GOS_ASSERT(s.queued);
   s.queued = false;
+  if (s.shared != nullptr) --first(s.address)->sharers;
   if (s.prev == nullptr) {
     if (s.next != nullptr) s.next->prev = nullptr;
     replace_first(s, s.next);

@@ -8,6 +8,8 @@
 // INV2 Who takes somebody else's sleeper out owns its wake-up: it must call ready(sleeper->gp) exactly once, and the
 //      sleeper must park exactly once. After ready the sleeper is gone.
 // INV3 An address with sleepers belongs to an object that is alive: its waiters will still touch it.
+// INV4 A sleeper with a claim (an arm of a select) has a wake-up only if who takes it out takes the claim, too, under the
+//      bucket's lock. One whose claim is lost is passed by, and leaves when it finds itself not queued, or by remove.
 //
 // Rejected: a queue inside each object (three more words in each mutex, and unlock could not look at them after the
 // release); one list of all sleepers in a bucket (a crowd at one mutex would slow down its neighbours).
@@ -17,13 +19,14 @@
 
 #include "base/align.hpp"
 #include "base/spin.hpp"
+#include "park/waiter.hpp"
 
 namespace gos::rt {
 
-struct goroutine;
-
 struct sleeper {
   goroutine* gp = nullptr;
+  claim* shared = nullptr;  // null: the sleeper waits for this address alone
+  std::uint32_t arm = 0;    // which arm of a select
   const void* address = nullptr;
   std::int64_t since_ns = 0;  // the user's: when the wait began
   bool queued = false;
@@ -32,7 +35,8 @@ struct sleeper {
   // Owned by sleep_table.cpp. Within one address:
   sleeper* next = nullptr;
   sleeper* prev = nullptr;
-  sleeper* last = nullptr;  // of the queue; kept in the first sleeper only
+  sleeper* last = nullptr;    // of the queue; kept in the first sleeper only
+  std::uint32_t sharers = 0;  // how many of the queue have a claim; kept in the first sleeper only
   // Between the first sleepers of a bucket's addresses:
   sleeper* next_queue = nullptr;
   sleeper* prev_queue = nullptr;
@@ -46,9 +50,10 @@ class alignas(cache_line_size) sleep_bucket {
   sleeper* first(const void* address) const noexcept;
   void push_back(sleeper& s, const void* address) noexcept;
   void push_front(sleeper& s, const void* address) noexcept;
-  // Takes out the first sleeper of this address (INV2), or null.
+  // Takes out the first sleeper of this address whose wake-up can be had (INV2, INV4), or null.
   [[nodiscard]] sleeper* pop(const void* address) noexcept;
-  // Takes out all sleepers of this address, in order, linked by next (INV2 for each), or null.
+  // Takes out all sleepers of this address, and returns those whose wake-up can be had, in order, linked by next (INV2
+  // for each, INV4), or null.
   [[nodiscard]] sleeper* take_all(const void* address) noexcept;
   // Takes s out; it must be queued here.
   void remove(sleeper& s) noexcept;
@@ -56,6 +61,7 @@ class alignas(cache_line_size) sleep_bucket {
  private:
   void link_queue(sleeper& s) noexcept;
   void replace_first(sleeper& old_first, sleeper* new_first) noexcept;
+  static sleeper* without_losers(sleeper* list) noexcept;
 
   sleeper* queues_ = nullptr;
 };

@@ -8,9 +8,17 @@
 #include <type_traits>
 #include <utility>
 
+#include <gossamer/detail/limit.hpp>
 #include <gossamer/detail/spawn.hpp>
 
+namespace gos::rt {
+struct waiter;
+}
+
 namespace gos::detail {
+
+class join_object;
+void make_join_object(void* to, void* from);
 
 // What the typed state derives from. Two owners: the handle and the goroutine.
 class join_state {
@@ -21,6 +29,7 @@ class join_state {
   virtual ~join_state() = default;
 
   void wait();            // by the handle: until finish()
+  bool is_finished() const noexcept;  // without waiting
   void finish() noexcept; // by the goroutine: the outcome is stored; wakes the joiner, drops its share
   // By the goroutine, inside a catch block: keeps the exception for the handle. False if nobody can
   // join any more: then the exception belongs to the goroutine.
@@ -31,9 +40,13 @@ class join_state {
   bool returned = false;  // written by the goroutine before finish()
 
  private:
-  // Bits: handle dropped, goroutine finished. waiter_ is the parked joiner.
+  friend class join_object;
+  bool announce(rt::waiter& me) noexcept;
+  void wake_joiner() noexcept;
+
+  // Bits: handle dropped, goroutine finished, joiner waits, joiner is left alone. waiter_ is the joiner's.
   std::atomic<std::uint32_t> bits_{0};
-  std::atomic<void*> waiter_{nullptr};
+  std::atomic<rt::waiter*> waiter_{nullptr};
   std::exception_ptr exception_;
 };
 

@@ -1,0 +1,96 @@
+// limit: how every wait takes a time limit or a stop condition: it becomes a select of two arms, what is waited for and
+// what ends the wait.
+#pragma once
+
+#include <chrono>
+#include <concepts>
+#include <cstdint>
+#include <limits>
+#include <stop_token>
+#include <type_traits>
+
+#include <gossamer/detail/duration.hpp>
+#include <gossamer/detail/select_core.hpp>
+
+namespace gos::detail {
+
+std::int64_t now_ns() noexcept;
+
+// Time limits.
+inline select_arm limit_after_ns(std::int64_t ns) noexcept {
+  select_arm arm;
+  arm.kind = select_kind::after;
+  arm.delay_ns = ns;
+  return arm;
+}
+template <any_duration D> select_arm limit_after(const D& d) noexcept { return limit_after_ns(to_nanoseconds(d)); }
+// Moments of other clocks are turned into a duration when the wait begins.
+template <class Clock, class D> select_arm limit_until(const std::chrono::time_point<Clock, D>& when) {
+  if constexpr (std::is_same_v<Clock, std::chrono::steady_clock>) {
+    const std::int64_t when_ns = to_nanoseconds(when.time_since_epoch());
+    std::int64_t left_ns = 0;
+    if (__builtin_sub_overflow(when_ns, now_ns(), &left_ns)) left_ns = std::numeric_limits<std::int64_t>::min();
+    return limit_after_ns(left_ns);
+  } else {
+    return limit_after(when - Clock::now());
+  }
+}
+
+// The moment d from now, or never.
+template <any_duration D> time_point moment(const D& d) noexcept {
+  return time_point(std::chrono::nanoseconds(moment_after(now_ns(), to_nanoseconds(d))));
+}
+
+// Stop conditions: std::stop_token (the result is true if the wait was not stopped), and gos::context, whose traits are in
+// context.hpp (the result is empty, or the context's err()).
+template <class S> struct stop_traits;
+template <class S>
+concept stop_condition = requires { typename stop_traits<std::remove_cvref_t<S>>::limit; };
+template <stop_condition S> using stop_result = typename stop_traits<std::remove_cvref_t<S>>::result;
+
+void make_stop_object(void* to, void* from);  // of an arm whose element is a const std::stop_token
+
+template <> struct stop_traits<std::stop_token> {
+  using result = bool;
+
+  class limit {
+   public:
+    explicit limit(const std::stop_token& token) noexcept : token_(token) {}
+    bool over() const noexcept { return token_.stop_requested(); }
+    select_arm arm() const noexcept {
+      select_arm stopped;
+      stopped.kind = select_kind::object;
+      stopped.element = const_cast<std::stop_token*>(&token_);
+      stopped.construct = make_stop_object;
+      return stopped;
+    }
+    bool outcome(bool done) const noexcept { return done; }
+
+   private:
+    const std::stop_token& token_;
+  };
+};
+
+// The arm for something that is not a channel: `construct` makes the select_object.
+inline select_arm object_arm(const void* object, void (*construct)(void* to, void* from)) noexcept {
+  select_arm arm;
+  arm.kind = select_kind::object;
+  arm.element = const_cast<void*>(object);
+  arm.construct = construct;
+  return arm;
+}
+
+// True if `what` was to be had before `limit` was. It is tried at least once.
+inline bool wait_within(const select_arm& what, const select_arm& limit) {
+  const select_arm* const arms[] = {&what, &limit};
+  return select_run(arms, 2) == 0;
+}
+
+// As every wait with a stop condition goes: a condition that holds already wins; then try_now(), then the wait.
+template <stop_condition S, std::predicate Try>
+stop_result<S> wait_unless(const S& stop, Try&& try_now, const select_arm& what) {
+  const typename stop_traits<std::remove_cvref_t<S>>::limit limit(stop);
+  return limit.outcome(!limit.over() && (try_now() || wait_within(what, limit.arm())));
+}
+
+}  // namespace gos::detail
