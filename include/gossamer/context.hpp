@@ -238,11 +238,30 @@ std::function<bool()> after_func(const context& ctx, F&& f) {
 
 // A context that is over, too, when a stop is requested. `cancel` must be called when it is no longer needed: until then,
 // the parent's end or the request, it is kept. The context is cancelled on the thread that requests the stop.
-cancellable with_stop(const context& parent, std::stop_token token);
+inline cancellable with_stop(const context& parent, std::stop_token token) {
+  struct cancel_on_stop {
+    cancel_function cancel;
+    // A copy: the end of the context may end the callback while it runs here.
+    void operator()() const {
+      const cancel_function own = cancel;
+      own();
+    }
+  };
+  cancellable made = with_cancel(parent);
+  auto watch = std::make_shared<std::stop_callback<cancel_on_stop>>(std::move(token), cancel_on_stop{made.cancel});
+  after_func(made.ctx, [watch] {});  // keeps the callback until then, and ends it outside of cancel()
+  return made;
+}
 
 // A token of which a stop is requested when ctx is over, by a goroutine of its own; at once if it is. For code that knows
 // std::stop_token only: std::jthread's, std::condition_variable_any's. Kept until the context is over.
-std::stop_token to_stop_token(const context& ctx);
+inline std::stop_token to_stop_token(const context& ctx) {
+  const auto source = std::make_shared<std::stop_source>();
+  std::stop_token token = source->get_token();
+  if (ctx.err()) source->request_stop();
+  else after_func(ctx, [source] { source->request_stop(); });
+  return token;
+}
 
 // Why ctx is over in the words of who cancelled it: the cause given to the first cancellation in its
 // chain, else err(). Empty while it is not over.
@@ -261,6 +280,7 @@ template <> struct stop_traits<context> {
     select_arm arm() const noexcept {
       select_arm cancelled;
       cancelled.kind = select_kind::recv;
+      cancelled.flags = select_flag::limit;
       cancelled.core = chan_access::core(done_);
       return cancelled;
     }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <gossamer/arms.hpp>
+#include <gossamer/broadcast.hpp>
 #include <gossamer/chan.hpp>
 #include <gossamer/condition_variable.hpp>
 #include <gossamer/context.hpp>
@@ -10,6 +11,7 @@
 #include <gossamer/local.hpp>
 #include <gossamer/mutex.hpp>
 #include <gossamer/once.hpp>
+#include <gossamer/oneshot.hpp>
 #include <gossamer/panic.hpp>
 #include <gossamer/runtime.hpp>
 #include <gossamer/select.hpp>
@@ -17,3 +19,4 @@
 #include <gossamer/shared_mutex.hpp>
 #include <gossamer/time.hpp>
 #include <gossamer/wait_group.hpp>
+#include <gossamer/watch.hpp>

@@ -168,7 +168,7 @@ TEST(Arms, a_stop_token_and_a_context) {
   const std::stop_token token = source.get_token();
   auto [ctx, cancel] = gos::with_cancel(gos::background());
   EXPECT_EQ(gos::select({gos::stopped(token), gos::cancelled(ctx), gos::otherwise()}), 2u);
-  gos::go([&] {
+  gos::go([source]() mutable {
     gos::sleep(brief);
     source.request_stop();
   });

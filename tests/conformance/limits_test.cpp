@@ -338,21 +338,23 @@ TEST(LimitsInTime, descriptors) {
   ASSERT_FALSE(late);
   EXPECT_EQ(late.error().message(), "wait: i/o timeout");
   EXPECT_TRUE(gos::net::wait_writable_for(ends[1], brief));
+  gos::wait_group stoppers;
   with_context by_context;
-  gos::go([&] {
+  stoppers.go([&] {
     gos::sleep(brief);
     by_context.stop();
   });
   EXPECT_EQ(gos::net::wait_readable(ends[0], by_context.condition()).error(),
             gos::make_error_code(gos::context_errc::canceled));
   with_token by_token;
-  gos::go([&] {
+  stoppers.go([&] {
     gos::sleep(brief);
     by_token.stop();
   });
   EXPECT_EQ(gos::net::wait_readable(ends[0], by_token.condition()).error(), std::errc::operation_canceled);
   ASSERT_EQ(::write(ends[1], "x", 1), 1);
   EXPECT_TRUE(gos::net::wait_readable_for(ends[0], 1h));
+  stoppers.wait();
   ::close(ends[0]);
   ::close(ends[1]);
   EXPECT_EQ(gos::net::wait_readable_for(-1, brief).error(), std::errc::bad_file_descriptor);

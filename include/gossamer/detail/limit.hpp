@@ -2,10 +2,12 @@
 // what ends the wait.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <concepts>
 #include <cstdint>
 #include <limits>
+#include <new>
 #include <stop_token>
 #include <type_traits>
 
@@ -20,6 +22,7 @@ std::int64_t now_ns() noexcept;
 inline select_arm limit_after_ns(std::int64_t ns) noexcept {
   select_arm arm;
   arm.kind = select_kind::after;
+  arm.flags = select_flag::limit;
   arm.delay_ns = ns;
   return arm;
 }
@@ -48,7 +51,50 @@ template <class S>
 concept stop_condition = requires { typename stop_traits<std::remove_cvref_t<S>>::limit; };
 template <stop_condition S> using stop_result = typename stop_traits<std::remove_cvref_t<S>>::result;
 
-void make_stop_object(void* to, void* from);  // of an arm whose element is a const std::stop_token
+// The arm that a std::stop_source wins. What the standard library does to its callback is in this header, so that
+// ThreadSanitizer sees it where it sees the user's code.
+//
+// INV1 shared_ is set while the arm is joined, under lock_. The callback takes the claim under the lock, so after leave()
+//      it touches nothing of the select's frame.
+// INV2 The std::stop_callback is made and ended in user mode: its end waits for a callback that is running, which may have
+//      given its processor away.
+class stop_core : public select_object {
+ public:
+  bool join(rt::claim& shared, rt::goroutine* gp, std::uint32_t arm) noexcept final;
+  void leave(bool won) noexcept final;
+  std::uint8_t reason() const noexcept final;
+  const void* address() const noexcept final { return nullptr; }
+
+ protected:
+  void stopped() noexcept;  // by the callback, on the thread that requests the stop, in user mode
+
+ private:
+  std::atomic<std::uint32_t> lock_{0};  // guards the three below
+  rt::claim* shared_ = nullptr;
+  rt::goroutine* gp_ = nullptr;
+  std::uint32_t arm_ = 0;
+};
+
+class stop_object final : public stop_core {
+ public:
+  explicit stop_object(const std::stop_token& token) : token_(token), callback_(token, on_stop{this}) {}
+  bool try_take() noexcept override { return token_.stop_requested(); }
+
+ private:
+  struct on_stop {
+    stop_object* self;
+    void operator()() const noexcept { self->stopped(); }
+  };
+
+  const std::stop_token token_;
+  const std::stop_callback<on_stop> callback_;  // last: it may run at once
+};
+
+// Of an arm whose element is a const std::stop_token.
+inline void make_stop_object(void* to, void* from) {
+  static_assert(sizeof(stop_object) <= select_object_room && alignof(stop_object) <= select_object_alignment);
+  ::new (to) stop_object(*static_cast<const std::stop_token*>(static_cast<const select_arm*>(from)->element));
+}
 
 template <> struct stop_traits<std::stop_token> {
   using result = bool;
@@ -60,6 +106,7 @@ template <> struct stop_traits<std::stop_token> {
     select_arm arm() const noexcept {
       select_arm stopped;
       stopped.kind = select_kind::object;
+      stopped.flags = select_flag::limit;
       stopped.element = const_cast<std::stop_token*>(&token_);
       stopped.construct = make_stop_object;
       return stopped;

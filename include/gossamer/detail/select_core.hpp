@@ -19,6 +19,7 @@ enum class select_kind : std::uint32_t { recv, send, object, after, otherwise };
 namespace select_flag {
 inline constexpr std::uint32_t counted = 1;       // the arm holds one of the channel's references
 inline constexpr std::uint32_t value_within = 2;  // send: the element lies in `value`
+inline constexpr std::uint32_t limit = 4;         // what ends a wait for the one other arm
 }  // namespace select_flag
 
 struct select_access;  // makes arms; select.hpp
