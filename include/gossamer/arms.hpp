@@ -50,14 +50,15 @@ concept lock_handler = std::invocable<F&> || std::invocable<F&, Lock>;
 template <class F, class Lock> void finish_lock(const select_arm& arm, void*) {
   auto& lockable = *static_cast<typename Lock::mutex_type*>(arm.element);
   if constexpr (std::invocable<F&, Lock>) {
-    arm_handler<F, object_handler_room>::with(arm, [&](auto& f) { std::invoke(f, Lock(lockable, std::adopt_lock)); });
+    arm_handler<F, object_handler_room>::with(
+        arm, [&](auto& f) { std::invoke(f, Lock(lockable, std::adopt_lock)); });
   } else {
     arm_handler<F, object_handler_room>::with(arm, [](auto& f) { std::invoke(f); });
   }
 }
 
 template <class F, class R>
-concept join_handler = std::invocable<F&> || (std::is_void_v<R> ? false : std::invocable<F&, R>);
+concept join_handler = std::invocable<F&> ||(std::is_void_v<R> ? false : std::invocable<F&, R>);
 
 template <class F, class R> void finish_join(const select_arm& arm, void*) {
   if constexpr (std::is_void_v<R> || std::invocable<F&>) {
@@ -84,7 +85,8 @@ inline select_case locked(shared_mutex& m) {
   return detail::select_access::object(detail::select_access::writer_arm(m));
 }
 template <class F>
-requires detail::lock_handler<F, std::unique_lock<shared_mutex>> select_case locked(shared_mutex& m, F&& handler) {
+requires detail::lock_handler<F, std::unique_lock<shared_mutex>> select_case locked(shared_mutex& m,
+                                                                                    F&& handler) {
   return detail::select_access::object<F>(detail::select_access::writer_arm(m), handler,
                                           &detail::finish_lock<F, std::unique_lock<shared_mutex>>);
 }
@@ -92,8 +94,8 @@ inline select_case locked_shared(shared_mutex& m) {
   return detail::select_access::object(detail::select_access::reader_arm(m));
 }
 template <class F>
-requires detail::lock_handler<F, std::shared_lock<shared_mutex>>
-    select_case locked_shared(shared_mutex& m, F&& handler) {
+requires detail::lock_handler<F, std::shared_lock<shared_mutex>> select_case locked_shared(shared_mutex& m,
+                                                                                           F&& handler) {
   return detail::select_access::object<F>(detail::select_access::reader_arm(m), handler,
                                           &detail::finish_lock<F, std::shared_lock<shared_mutex>>);
 }
@@ -103,7 +105,8 @@ inline select_case acquired(weighted_semaphore& s, std::int64_t n) {
   return detail::select_access::object(detail::select_access::arm(s, n));
 }
 template <std::invocable F> select_case acquired(weighted_semaphore& s, std::int64_t n, F&& handler) {
-  return detail::select_access::object<F>(detail::select_access::arm(s, n), handler, &detail::finish_object<F>);
+  return detail::select_access::object<F>(detail::select_access::arm(s, n), handler,
+                                          &detail::finish_object<F>);
 }
 
 // Ready when the goroutine has ended. A handler f(R) is given the result of join(), which may throw what ended the
@@ -119,7 +122,9 @@ requires detail::join_handler<F, R> select_case joined(join_handle<R>& h, F&& ha
 }
 
 // Ready when the counter of g is 0.
-inline select_case completed(wait_group& g) { return detail::select_access::object(detail::select_access::arm(g)); }
+inline select_case completed(wait_group& g) {
+  return detail::select_access::object(detail::select_access::arm(g));
+}
 template <std::invocable F> select_case completed(wait_group& g, F&& handler) {
   return detail::select_access::object<F>(detail::select_access::arm(g), handler, &detail::finish_object<F>);
 }

@@ -109,7 +109,9 @@ template <class T> class [[nodiscard]] subscription {
   }
 
   // Where the values arrive: recv, recv_for, range-for, select. Closed when the broadcast is.
-  recv_chan<T> channel() const noexcept { return line_ == nullptr ? recv_chan<T>() : recv_chan<T>(line_->channel); }
+  recv_chan<T> channel() const noexcept {
+    return line_ == nullptr ? recv_chan<T>() : recv_chan<T>(line_->channel);
+  }
 
   // How many values have been lost here since the last time it was asked.
   std::uint64_t lagged() noexcept {
@@ -119,7 +121,8 @@ template <class T> class [[nodiscard]] subscription {
 
  private:
   friend class broadcast<T>;
-  subscription(std::shared_ptr<detail::broadcast_core<T>> core, typename detail::broadcast_core<T>::line line) noexcept
+  subscription(std::shared_ptr<detail::broadcast_core<T>> core,
+               typename detail::broadcast_core<T>::line line) noexcept
       : core_(std::move(core)), line_(std::move(line)) {}
   void swap(subscription& other) noexcept {
     std::swap(core_, other.core_);

@@ -173,16 +173,16 @@ template <class Self, class T> class sender {
   bool try_send(T&& value) const { return chan_try_send(core(), std::addressof(value)); }
 
   // As send, waiting for at most d, or until `when`. False: the time was up first, and the value is untouched.
-  template <any_duration D> [[nodiscard]] bool send_for(const T& value, const D& d) const
-      requires std::copy_constructible<T> {
+  template <any_duration D>
+  [[nodiscard]] bool send_for(const T& value, const D& d) const requires std::copy_constructible<T> {
     return send_within(value, limit_after(d));
   }
   template <any_duration D> [[nodiscard]] bool send_for(T&& value, const D& d) const {
     return send_within(std::move(value), limit_after(d));
   }
   template <class Clock, class D>
-  [[nodiscard]] bool send_until(const T& value, const std::chrono::time_point<Clock, D>& when) const
-      requires std::copy_constructible<T> {
+  [[nodiscard]] bool send_until(const T& value, const std::chrono::time_point<Clock, D>& when)
+      const requires std::copy_constructible<T> {
     return send_within(value, limit_until(when));
   }
   template <class Clock, class D>
@@ -192,8 +192,8 @@ template <class Self, class T> class sender {
 
   // As send, unless `stop` comes first, and then the value is untouched. A std::stop_token: true if it was sent. A
   // context: empty if it was, else the context's err().
-  template <stop_condition S> [[nodiscard]] stop_result<S> send(const T& value, const S& stop) const
-      requires std::copy_constructible<T> {
+  template <stop_condition S>
+  [[nodiscard]] stop_result<S> send(const T& value, const S& stop) const requires std::copy_constructible<T> {
     const typename stop_traits<S>::limit limit(stop);
     return limit.outcome(!limit.over() && send_within(value, limit.arm()));
   }
@@ -225,11 +225,13 @@ template <class Self> class sender<Self, void> {
   template <any_duration D> [[nodiscard]] bool send_for(const D& d) const {
     return try_send() || wait_within(send_arm(core(), nullptr), limit_after(d));
   }
-  template <class Clock, class D> [[nodiscard]] bool send_until(const std::chrono::time_point<Clock, D>& when) const {
+  template <class Clock, class D>
+  [[nodiscard]] bool send_until(const std::chrono::time_point<Clock, D>& when) const {
     return try_send() || wait_within(send_arm(core(), nullptr), limit_until(when));
   }
   template <stop_condition S> [[nodiscard]] stop_result<S> send(const S& stop) const {
-    return wait_unless(stop, [this] { return try_send(); }, send_arm(core(), nullptr));
+    return wait_unless(
+        stop, [this] { return try_send(); }, send_arm(core(), nullptr));
   }
   void close() const { chan_close(core()); }
 
@@ -264,7 +266,8 @@ template <class Self, class T> class receiver {
     return recv_within(limit_after(d));
   }
   template <class Clock, class D>
-  [[nodiscard]] std::expected<T, recv_status> recv_until(const std::chrono::time_point<Clock, D>& when) const {
+  [[nodiscard]] std::expected<T, recv_status> recv_until(
+      const std::chrono::time_point<Clock, D>& when) const {
     return recv_within(limit_until(when));
   }
 
@@ -304,7 +307,8 @@ template <class Self> class receiver<Self, void> {
     return recv_within(limit_after(d));
   }
   template <class Clock, class D>
-  [[nodiscard]] std::expected<void, recv_status> recv_until(const std::chrono::time_point<Clock, D>& when) const {
+  [[nodiscard]] std::expected<void, recv_status> recv_until(
+      const std::chrono::time_point<Clock, D>& when) const {
     return recv_within(limit_until(when));
   }
   template <stop_condition S> [[nodiscard]] std::expected<void, recv_status> recv(const S& stop) const {

@@ -61,10 +61,12 @@ class condition_variable {
   }
   template <class Clock, class D>
   std::cv_status wait_until(std::unique_lock<mutex>& lock, const std::chrono::time_point<Clock, D>& when) {
-    return wait_within(lock, detail::limit_until(when)) ? std::cv_status::no_timeout : std::cv_status::timeout;
+    return wait_within(lock, detail::limit_until(when)) ? std::cv_status::no_timeout
+                                                        : std::cv_status::timeout;
   }
   // The same until pred() holds; returns pred() as it is at the end.
-  template <any_duration D, std::predicate P> bool wait_for(std::unique_lock<mutex>& lock, const D& d, P pred) {
+  template <any_duration D, std::predicate P>
+  bool wait_for(std::unique_lock<mutex>& lock, const D& d, P pred) {
     return wait_until(lock, detail::moment(d), std::move(pred));
   }
   template <class Clock, class D, std::predicate P>

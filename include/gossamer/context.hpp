@@ -248,7 +248,8 @@ inline cancellable with_stop(const context& parent, std::stop_token token) {
     }
   };
   cancellable made = with_cancel(parent);
-  auto watch = std::make_shared<std::stop_callback<cancel_on_stop>>(std::move(token), cancel_on_stop{made.cancel});
+  auto watch =
+      std::make_shared<std::stop_callback<cancel_on_stop>>(std::move(token), cancel_on_stop{made.cancel});
   after_func(made.ctx, [watch] {});  // keeps the callback until then, and ends it outside of cancel()
   return made;
 }

@@ -32,11 +32,13 @@ select_arm fd_arm(int fd, bool for_writing) noexcept;
 template <class S> result<void> wait_fd_unless(int fd, bool for_writing, const S& stop) {
   const typename stop_traits<S>::limit limit(stop);
   const auto why = [&]() -> std::error_code {
-    if constexpr (std::is_same_v<stop_result<S>, bool>) return std::make_error_code(std::errc::operation_canceled);
+    if constexpr (std::is_same_v<stop_result<S>, bool>)
+      return std::make_error_code(std::errc::operation_canceled);
     else return limit.outcome(false);
   };
   const select_arm arm = limit.arm();
-  auto waited = limit.over() ? result<void>(std::unexpected(error(why(), "wait"))) : wait_fd(fd, for_writing, &arm, {});
+  auto waited =
+      limit.over() ? result<void>(std::unexpected(error(why(), "wait"))) : wait_fd(fd, for_writing, &arm, {});
   if (!waited && !waited.error().code()) return std::unexpected(error(why(), "wait"));
   return waited;
 }

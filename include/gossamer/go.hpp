@@ -99,13 +99,15 @@ class [[nodiscard]] join_handle {
   template <any_duration D> [[nodiscard]] bool wait_for(const D& d) {
     return detail::wait_within(arm(), detail::limit_after(d));
   }
-  template <class Clock, class D> [[nodiscard]] bool wait_until(const std::chrono::time_point<Clock, D>& when) {
+  template <class Clock, class D>
+  [[nodiscard]] bool wait_until(const std::chrono::time_point<Clock, D>& when) {
     return detail::wait_within(arm(), detail::limit_until(when));
   }
   // ... unless `stop` comes first. A std::stop_token: true if it has ended. A context: empty if it has, else the
   // context's err().
   template <detail::stop_condition S> [[nodiscard]] detail::stop_result<S> wait(const S& stop) {
-    return detail::wait_unless(stop, [] { return false; }, arm());
+    return detail::wait_unless(
+        stop, [] { return false; }, arm());
   }
 
   // Waits for the goroutine's end and returns its result, once. Rethrows what ended it: a panic or

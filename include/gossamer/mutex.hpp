@@ -87,14 +87,16 @@ class mutex {
   template <any_duration D> [[nodiscard]] bool try_lock_for(const D& d) {
     return try_lock() || detail::wait_within(arm(), detail::limit_after(d));
   }
-  template <class Clock, class D> [[nodiscard]] bool try_lock_until(const std::chrono::time_point<Clock, D>& when) {
+  template <class Clock, class D>
+  [[nodiscard]] bool try_lock_until(const std::chrono::time_point<Clock, D>& when) {
     return try_lock() || detail::wait_within(arm(), detail::limit_until(when));
   }
 
   // Waits until the mutex is free and takes it, unless `stop` comes first. A std::stop_token: true if the mutex was
   // taken. A context: empty if it was, else the context's err(). If the condition holds already, nothing is taken.
   template <detail::stop_condition S> [[nodiscard]] detail::stop_result<S> lock(const S& stop) {
-    return detail::wait_unless(stop, [this] { return try_lock(); }, arm());
+    return detail::wait_unless(
+        stop, [this] { return try_lock(); }, arm());
   }
 
   // Releases the mutex. Fatal if it is not locked: `fatal error: sync: unlock of unlocked mutex`.

@@ -90,7 +90,8 @@ template <class T> class [[nodiscard]] oneshot_receiver {
 
  private:
   friend oneshot<T> make_oneshot<T>();
-  oneshot_receiver(recv_chan<T> value, chan<void> gone) noexcept : value_(std::move(value)), gone_(std::move(gone)) {}
+  oneshot_receiver(recv_chan<T> value, chan<void> gone) noexcept
+      : value_(std::move(value)), gone_(std::move(gone)) {}
 
   recv_chan<T> value_;
   chan<void> gone_;

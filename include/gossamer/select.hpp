@@ -96,7 +96,8 @@ class [[nodiscard]] select_case {
 namespace detail {
 
 // How handlers are kept and called. F as deduced for F&&: an lvalue reference or an object type.
-inline constexpr std::size_t object_handler_room = 16;  // in arms on other things than channels, which may have an amount
+inline constexpr std::size_t object_handler_room =
+    16;  // in arms on other things than channels, which may have an amount
 template <class F, std::size_t room = sizeof(select_arm::handler)> struct arm_handler {
   using function = std::remove_reference_t<F>;
   static consteval bool kept_by_value() {
@@ -237,11 +238,16 @@ struct select_access {
   }
 
   // Arms on other things than channels.
-  template <class Object, class... Amount> static select_arm arm(const Object& object, Amount... amount) noexcept {
+  template <class Object, class... Amount>
+  static select_arm arm(const Object& object, Amount... amount) noexcept {
     return object.arm(amount...);
   }
-  template <class Object> static select_arm writer_arm(const Object& object) noexcept { return object.writer_arm(); }
-  template <class Object> static select_arm reader_arm(const Object& object) noexcept { return object.reader_arm(); }
+  template <class Object> static select_arm writer_arm(const Object& object) noexcept {
+    return object.writer_arm();
+  }
+  template <class Object> static select_arm reader_arm(const Object& object) noexcept {
+    return object.reader_arm();
+  }
   static select_case object(const select_arm& arm) noexcept {
     select_case made;
     made.arm_ = arm;

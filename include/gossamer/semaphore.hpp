@@ -63,7 +63,8 @@ class weighted_semaphore {
   // context: empty if they were, else the context's err(). If the condition holds already, nothing is taken.
   template <detail::stop_condition S>
   [[nodiscard]] detail::stop_result<S> acquire(const S& stop, std::int64_t n = 1) {
-    return detail::wait_unless(stop, [&] { return try_acquire(n); }, arm(n));
+    return detail::wait_unless(
+        stop, [&] { return try_acquire(n); }, arm(n));
   }
 
   // Gives n units back and serves who waits for them. Panics with `semaphore: released more than held`.

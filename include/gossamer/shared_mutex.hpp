@@ -46,13 +46,15 @@ class shared_mutex {
   template <any_duration D> [[nodiscard]] bool try_lock_for(const D& d) {
     return try_lock() || detail::wait_within(writer_arm(), detail::limit_after(d));
   }
-  template <class Clock, class D> [[nodiscard]] bool try_lock_until(const std::chrono::time_point<Clock, D>& when) {
+  template <class Clock, class D>
+  [[nodiscard]] bool try_lock_until(const std::chrono::time_point<Clock, D>& when) {
     return try_lock() || detail::wait_within(writer_arm(), detail::limit_until(when));
   }
   // Waits unless `stop` comes first. A std::stop_token: true if it was locked. A context: empty if it was, else the
   // context's err(). If the condition holds already, nothing is taken.
   template <detail::stop_condition S> [[nodiscard]] detail::stop_result<S> lock(const S& stop) {
-    return detail::wait_unless(stop, [this] { return try_lock(); }, writer_arm());
+    return detail::wait_unless(
+        stop, [this] { return try_lock(); }, writer_arm());
   }
   // Fatal if no writer holds it: `fatal error: sync: Unlock of unlocked RWMutex`.
   void unlock();
@@ -69,7 +71,8 @@ class shared_mutex {
     return try_lock_shared() || detail::wait_within(reader_arm(), detail::limit_until(when));
   }
   template <detail::stop_condition S> [[nodiscard]] detail::stop_result<S> lock_shared(const S& stop) {
-    return detail::wait_unless(stop, [this] { return try_lock_shared(); }, reader_arm());
+    return detail::wait_unless(
+        stop, [this] { return try_lock_shared(); }, reader_arm());
   }
   // Fatal if no reader holds it: `fatal error: sync: RUnlock of unlocked RWMutex`.
   void unlock_shared();

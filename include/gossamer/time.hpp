@@ -78,13 +78,15 @@ void sleep(std::integral auto) = delete;
 // The same, unless `stop` comes first. A std::stop_token: true if the whole time has passed. A context: empty if it has,
 // else the context's err().
 template <any_duration D, detail::stop_condition S> detail::stop_result<S> sleep(const D& d, const S& stop) {
-  return detail::wait_unless(stop, [] { return false; }, detail::limit_after(d));
+  return detail::wait_unless(
+      stop, [] { return false; }, detail::limit_after(d));
 }
 
 // Parks the caller until `when`; time_point::max() is for ever.
 inline void sleep_until(time_point when) { detail::sleep_until_ns(when.time_since_epoch().count()); }
 template <detail::stop_condition S> detail::stop_result<S> sleep_until(time_point when, const S& stop) {
-  return detail::wait_unless(stop, [] { return false; }, detail::limit_until(when));
+  return detail::wait_unless(
+      stop, [] { return false; }, detail::limit_until(when));
 }
 
 // A channel that delivers one value, the moment d from now, when it is due.

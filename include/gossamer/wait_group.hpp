@@ -73,13 +73,15 @@ class wait_group {
   template <any_duration D> [[nodiscard]] bool wait_for(const D& d) {
     return is_zero() || detail::wait_within(arm(), detail::limit_after(d)) || is_zero();
   }
-  template <class Clock, class D> [[nodiscard]] bool wait_until(const std::chrono::time_point<Clock, D>& when) {
+  template <class Clock, class D>
+  [[nodiscard]] bool wait_until(const std::chrono::time_point<Clock, D>& when) {
     return is_zero() || detail::wait_within(arm(), detail::limit_until(when)) || is_zero();
   }
   // Waits unless `stop` comes first. A std::stop_token: true if the counter was 0. A context: empty if it was, else the
   // context's err().
   template <detail::stop_condition S> [[nodiscard]] detail::stop_result<S> wait(const S& stop) {
-    return detail::wait_unless(stop, [this] { return is_zero(); }, arm());
+    return detail::wait_unless(
+        stop, [this] { return is_zero(); }, arm());
   }
 
   // add(1), and a goroutine that calls f(args...) and counts down when it has returned or ended by goexit; by then

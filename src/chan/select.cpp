@@ -280,7 +280,8 @@ template <bool with_objects>
                                                   const select_plan& plan, const select_tables& tables,
                                                   void* element) noexcept {
   claim shared;
-  const joined_objects joined(with_objects ? tables.objects : nullptr, arm_count, shared, plan.otherwise == no_arm);
+  const joined_objects joined(with_objects ? tables.objects : nullptr, arm_count, shared,
+                              plan.otherwise == no_arm);
   if (with_objects && joined.taken()) return {shared.winner(), verdict::taken};
 
   const std::size_t channels = sort_channels(arms, arm_count, tables.locked);
@@ -440,8 +441,8 @@ std::size_t select_run(const select_arm* const* arms, std::size_t arm_count) {
     select_nothing();
   }
   if (arm_count == 1 && arms[0]->kind <= select_kind::send) return select_one(*arms[0]);
-  if (GOS_UNLIKELY(arm_count > select_few || plan.values || plan.objects ||
-                   plan.size > element_room || plan.alignment > 16)) {
+  if (GOS_UNLIKELY(arm_count > select_few || plan.values || plan.objects || plan.size > element_room ||
+                   plan.alignment > 16)) {
     return select_at_large(arms, arm_count, plan);
   }
   {

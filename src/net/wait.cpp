@@ -178,9 +178,7 @@ result<void> detail::wait_fd(int fd, bool for_writing, const select_arm* limit, 
   const select_arm* const arms[] = {&arm, limit};
   try {
     if (select_run(arms, limit == nullptr ? 1 : 2) == 0) return {};
-  } catch (const std::system_error& e) {
-    return std::unexpected(error(e.code(), "wait"));
-  }
+  } catch (const std::system_error& e) { return std::unexpected(error(e.code(), "wait")); }
   return std::unexpected(error(why, "wait"));
 }
 

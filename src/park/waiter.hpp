@@ -38,7 +38,8 @@ class claim {
     std::uint32_t expected = nobody;
     // acq_rel: the winner sees what earlier phases of the wait wrote, and winner() sees the winner.
     // relaxed on failure: a loser looks at nothing.
-    while (!winner_.compare_exchange_strong(expected, arm, std::memory_order_acq_rel, std::memory_order_relaxed)) {
+    while (!winner_.compare_exchange_strong(expected, arm, std::memory_order_acq_rel,
+                                            std::memory_order_relaxed)) {
       if (GOS_LIKELY(expected != undecided)) return false;
       cpu_relax();
       expected = nobody;
@@ -50,7 +51,8 @@ class claim {
   [[nodiscard]] bool hold() noexcept {
     std::uint32_t expected = nobody;
     // acquire: pairs with take(), whose winner is looked at next. relaxed on success: nothing was written by others.
-    return winner_.compare_exchange_strong(expected, undecided, std::memory_order_relaxed, std::memory_order_acquire);
+    return winner_.compare_exchange_strong(expected, undecided, std::memory_order_relaxed,
+                                           std::memory_order_acquire);
   }
   // release, both: pairs with take(), as the phases before did.
   void settle(std::uint32_t arm) noexcept { winner_.store(arm, std::memory_order_release); }

@@ -236,7 +236,8 @@ const char* wait_reason_text(wait_reason reason) noexcept {
     case wait_reason::condition_variable_wait: return "sync.Cond.Wait";
     case wait_reason::once_call: return "sync.Once.Do";
     case wait_reason::join: return "join";
-    case wait_reason::semaphore_acquire: return "semaphore acquire";
+    case wait_reason::semaphore_acquire:
+      return "semaphore acquire";
   }
   return "waiting";
 }

@@ -97,7 +97,8 @@ bool condition_variable::wait_within(std::unique_lock<mutex>& lock, const detail
   detail::condition_object::request request{this, lock.mutex()};
   const detail::select_arm arm = detail::object_arm(&request, [](void* to, void* from) {
     static_assert(sizeof(detail::condition_object) <= detail::select_object_room);
-    auto* r = static_cast<detail::condition_object::request*>(static_cast<const detail::select_arm*>(from)->element);
+    auto* r = static_cast<detail::condition_object::request*>(
+        static_cast<const detail::select_arm*>(from)->element);
     ::new (to) detail::condition_object(*r);
   });
   const bool notified = detail::wait_within(arm, limit);

@@ -318,7 +318,8 @@ class detail::mutex_object final : public detail::select_object {
     if (was_quick) wait_for_quick_unlocks();
     std::uint8_t expected = 0;
     // seq_cst: as in lock_slow(), against the count (INV2).
-    if (!mutex_.locked_.compare_exchange_strong(expected, 1, std::memory_order_seq_cst, std::memory_order_seq_cst)) {
+    if (!mutex_.locked_.compare_exchange_strong(expected, 1, std::memory_order_seq_cst,
+                                                std::memory_order_seq_cst)) {
       return false;
     }
     mutex_.leave_queue(me_);
@@ -341,7 +342,8 @@ class detail::mutex_object final : public detail::select_object {
 };
 
 void detail::make_mutex_object(void* to, void* from) {
-  static_assert(sizeof(mutex_object) <= select_object_room && alignof(mutex_object) <= select_object_alignment);
+  static_assert(sizeof(mutex_object) <= select_object_room &&
+                alignof(mutex_object) <= select_object_alignment);
   ::new (to) mutex_object(*static_cast<mutex*>(static_cast<const select_arm*>(from)->element));
 }
 

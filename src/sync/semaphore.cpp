@@ -131,7 +131,9 @@ class detail::semaphore_object final : public detail::select_object {
     if (won) race_acquire(&core_);
   }
 
-  std::uint8_t reason() const noexcept override { return static_cast<std::uint8_t>(wait_reason::semaphore_acquire); }
+  std::uint8_t reason() const noexcept override {
+    return static_cast<std::uint8_t>(wait_reason::semaphore_acquire);
+  }
   const void* address() const noexcept override { return &core_; }
 
  private:

@@ -204,7 +204,8 @@ void shared_mutex::unlock_shared_slow() noexcept {
 // The bits that tell of the queues, as they are. Under the bucket's lock.
 std::uint32_t shared_mutex::queue_bits() const noexcept {
   const sleep_bucket& bucket = sleep_bucket_of(&word_);
-  return (bucket.first(&writers_) != nullptr ? writers_wait : 0) | (bucket.first(&readers_) != nullptr ? readers_wait : 0);
+  return (bucket.first(&writers_) != nullptr ? writers_wait : 0) |
+         (bucket.first(&readers_) != nullptr ? readers_wait : 0);
 }
 
 // Takes an arm's sleeper out of its queue, if it is still there, and lets in who only waited for it.
@@ -233,15 +234,15 @@ bool shared_mutex::try_leave(sleeper& me, sleeper*& released) noexcept {
   // Readers hold it. We are one of them for a moment, so that none of them is the last.
   do {
     if ((word & reader_mask) == 0) return false;
-  } while (!word_.compare_exchange_weak(word, word + 1, std::memory_order_relaxed, std::memory_order_relaxed));
+  } while (
+      !word_.compare_exchange_weak(word, word + 1, std::memory_order_relaxed, std::memory_order_relaxed));
   bucket.remove(me);
   if (bucket.first(&writers_) == nullptr) released = bucket.take_all(&readers_);
   const std::uint32_t entering = length(released);
   word = word_.load(std::memory_order_relaxed);
   // acquire: those let in follow the writers before them.
-  while (!word_.compare_exchange_weak(word, ((word & reader_mask) + entering) | queue_bits(), std::memory_order_acquire,
-                                      std::memory_order_relaxed)) {
-  }
+  while (!word_.compare_exchange_weak(word, ((word & reader_mask) + entering) | queue_bits(),
+                                      std::memory_order_acquire, std::memory_order_relaxed)) {}
   // acq_rel: as in unlock_shared().
   word = word_.fetch_sub(1, std::memory_order_acq_rel) - 1;
   if ((word & reader_mask) == 0 && (word & writers_wait) != 0) released = pass_on(false);
@@ -277,7 +278,8 @@ class detail::shared_mutex_object final : public detail::select_object {
   }
 
   std::uint8_t reason() const noexcept override {
-    return static_cast<std::uint8_t>(writer_ ? wait_reason::shared_mutex_lock : wait_reason::shared_mutex_lock_shared);
+    return static_cast<std::uint8_t>(writer_ ? wait_reason::shared_mutex_lock
+                                             : wait_reason::shared_mutex_lock_shared);
   }
   const void* address() const noexcept override { return &mutex_; }
 
@@ -300,10 +302,12 @@ class detail::shared_mutex_object final : public detail::select_object {
 
 void detail::make_shared_mutex_writer(void* to, void* from) {
   static_assert(sizeof(shared_mutex_object) <= select_object_room);
-  ::new (to) shared_mutex_object(*static_cast<shared_mutex*>(static_cast<const select_arm*>(from)->element), true);
+  ::new (to)
+      shared_mutex_object(*static_cast<shared_mutex*>(static_cast<const select_arm*>(from)->element), true);
 }
 void detail::make_shared_mutex_reader(void* to, void* from) {
-  ::new (to) shared_mutex_object(*static_cast<shared_mutex*>(static_cast<const select_arm*>(from)->element), false);
+  ::new (to)
+      shared_mutex_object(*static_cast<shared_mutex*>(static_cast<const select_arm*>(from)->element), false);
 }
 
 }  // namespace gos

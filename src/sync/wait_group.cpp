@@ -108,11 +108,12 @@ class detail::wait_group_object final : public detail::select_object {
       race_acquire(&group_.word_);
       return;
     }
-    for (backoff wait; !try_leave(); wait.pause()) {
-    }
+    for (backoff wait; !try_leave(); wait.pause()) {}
   }
 
-  std::uint8_t reason() const noexcept override { return static_cast<std::uint8_t>(wait_reason::wait_group_wait); }
+  std::uint8_t reason() const noexcept override {
+    return static_cast<std::uint8_t>(wait_reason::wait_group_wait);
+  }
   const void* address() const noexcept override { return &group_; }
 
  private:

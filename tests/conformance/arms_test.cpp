@@ -29,7 +29,8 @@ TEST(Arms, a_free_mutex_is_locked) {
   EXPECT_EQ(gos::select({gos::locked(m), gos::otherwise()}), 1u);
   m.unlock();
   bool held = false;
-  gos::select({gos::locked(m, [&](std::unique_lock<gos::mutex> lock) { held = lock.owns_lock() && !m.try_lock(); })});
+  gos::select(
+      {gos::locked(m, [&](std::unique_lock<gos::mutex> lock) { held = lock.owns_lock() && !m.try_lock(); })});
   EXPECT_TRUE(held);
   EXPECT_TRUE(m.try_lock()) << "the handler's lock has ended";
   m.unlock();
@@ -72,7 +73,8 @@ TEST(Arms, the_sides_of_a_shared_mutex) {
   gos::select({gos::locked(m, write)});
   m.lock_shared();
   EXPECT_EQ(gos::select({gos::locked(m), gos::after(brief, [] {})}), 1u);
-  EXPECT_EQ(gos::select({gos::locked_shared(m, read), gos::after(1h, [] {})}), 0u) << "no writer is left over";
+  EXPECT_EQ(gos::select({gos::locked_shared(m, read), gos::after(1h, [] {})}), 0u)
+      << "no writer is left over";
   gos::go([&] {
     gos::sleep(brief);
     m.unlock_shared();
@@ -127,7 +129,9 @@ TEST(Arms, a_goroutine) {
   int result = 0;
   EXPECT_EQ(gos::select({gos::joined(worker, [&](int r) { result = r; }), gos::after(1h, [] {})}), 0u);
   EXPECT_EQ(result, 42);
-  EXPECT_EQ(panic_text([&] { gos::select({gos::joined(worker), gos::after(1h, [] {})}); }),
+  EXPECT_EQ(panic_text([&] {
+              gos::select({gos::joined(worker), gos::after(1h, [] {})});
+            }),
             "wait for an empty join_handle");
 
   auto failing = gos::spawn([] { throw std::runtime_error("lost"); });
@@ -160,7 +164,8 @@ TEST(Arms, a_descriptor) {
   });
   EXPECT_EQ(gos::select({gos::net::readable(p.ends[0], [] {}), gos::after(1h, [] {})}), 0u);
   writer.join();
-  EXPECT_EQ(gos::select({gos::net::readable(-1), gos::after(1h, [] {})}), 0u) << "no descriptor: a read would not block";
+  EXPECT_EQ(gos::select({gos::net::readable(-1), gos::after(1h, [] {})}), 0u)
+      << "no descriptor: a read would not block";
 }
 
 TEST(Arms, a_stop_token_and_a_context) {
@@ -176,7 +181,8 @@ TEST(Arms, a_stop_token_and_a_context) {
   EXPECT_EQ(gos::select({gos::stopped(token)}), 0u);
   cancel();
   EXPECT_EQ(gos::select({gos::cancelled(ctx, [] {}), gos::after(1h, [] {})}), 0u);
-  EXPECT_EQ(gos::select({gos::stopped(std::stop_token()), gos::after(brief, [] {})}), 1u) << "no state: never";
+  EXPECT_EQ(gos::select({gos::stopped(std::stop_token()), gos::after(brief, [] {})}), 1u)
+      << "no state: never";
 }
 
 // One statement, one park, every kind of arm; each of them in its turn.
@@ -203,23 +209,40 @@ TEST(Arms, all_in_one_statement) {
     gos::wait_group ended;
     ended.go([&] {
       chosen = gos::select({gos::locked(m), gos::locked_shared(sm), gos::acquired(units, 1), gos::recv(ch),
-                            gos::joined(worker), gos::completed(g), gos::net::readable(p.ends[0]), gos::stopped(token),
-                            gos::cancelled(ctx), gos::recv(never.channel())});
+                            gos::joined(worker), gos::completed(g), gos::net::readable(p.ends[0]),
+                            gos::stopped(token), gos::cancelled(ctx), gos::recv(never.channel())});
     });
-    if (turn != 9) {
-      ASSERT_TRUE(blocked("select"));
-    }
+    if (turn != 9) { ASSERT_TRUE(blocked("select")); }
     switch (turn) {
-      case 0: m.unlock(); break;
-      case 1: sm.unlock(); break;
-      case 2: units.release(); break;
-      case 3: ch.send(1); break;
-      case 4: gate.send(); break;
-      case 5: g.done(); break;
-      case 6: p.write(); break;
-      case 7: source.request_stop(); break;
-      case 8: cancel(); break;
-      default: break;
+      case 0:
+        m.unlock();
+        break;
+      case 1:
+        sm.unlock();
+        break;
+      case 2:
+        units.release();
+        break;
+      case 3:
+        ch.send(1);
+        break;
+      case 4:
+        gate.send();
+        break;
+      case 5:
+        g.done();
+        break;
+      case 6:
+        p.write();
+        break;
+      case 7:
+        source.request_stop();
+        break;
+      case 8:
+        cancel();
+        break;
+      default:
+        break;
     }
     ended.wait();
     EXPECT_EQ(chosen, static_cast<std::size_t>(turn));
@@ -248,7 +271,8 @@ TEST(Arms, ready_ones_are_chosen_at_random) {
   const int n = rounds(8000);
   for (int i = 0; i < n; ++i) {
     if (ch.size() == 0) ch.send(1);
-    const std::size_t arm = gos::select({gos::locked(m), gos::acquired(units, 1), gos::recv(ch), gos::after(0s, [] {})});
+    const std::size_t arm =
+        gos::select({gos::locked(m), gos::acquired(units, 1), gos::recv(ch), gos::after(0s, [] {})});
     ++chosen[arm];
     if (arm == 0) m.unlock();
     if (arm == 1) units.release();
@@ -400,8 +424,9 @@ TEST(ArmsStress, a_semaphore_keeps_its_units) {
     ended.go([&, random = rng()]() mutable {
       for (int i = 0; i < n; ++i) {
         const auto weight = static_cast<std::int64_t>(1 + random() % 5);
-        const bool got = random() % 2 == 0 ? s.try_acquire_for(std::chrono::microseconds(random() % 40), weight)
-                                           : (s.acquire(weight), true);
+        const bool got = random() % 2 == 0
+                             ? s.try_acquire_for(std::chrono::microseconds(random() % 40), weight)
+                             : (s.acquire(weight), true);
         if (!got) continue;
         EXPECT_LE(held.fetch_add(weight) + weight, 5);
         if (random() % 8 == 0) gos::yield();

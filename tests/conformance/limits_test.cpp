@@ -170,15 +170,11 @@ TYPED_TEST(Limits, channel_send) {
   check_stop<TypeParam>([&] { text = "kept"; },
                         [&](const auto& c) {
                           auto result = ch.send(std::move(text), c);
-                          if (!TypeParam::done(result)) {
-                            EXPECT_EQ(text, "kept");
-                          }
+                          if (!TypeParam::done(result)) { EXPECT_EQ(text, "kept"); }
                           return result;
                         },
                         [&] {
-                          if (auto got = ch.recv_for(brief)) {
-                            EXPECT_EQ(*got, "kept");
-                          }
+                          if (auto got = ch.recv_for(brief)) { EXPECT_EQ(*got, "kept"); }
                         });
 }
 
@@ -251,7 +247,8 @@ TEST(LimitsInTime, locks) {
   const std::scoped_lock held(m, s);
   check_time([&](auto d) { return m.try_lock_for(d); }, [&](auto t) { return m.try_lock_until(t); });
   check_time([&](auto d) { return s.try_lock_for(d); }, [&](auto t) { return s.try_lock_until(t); });
-  check_time([&](auto d) { return s.try_lock_shared_for(d); }, [&](auto t) { return s.try_lock_shared_until(t); });
+  check_time([&](auto d) { return s.try_lock_shared_for(d); },
+             [&](auto t) { return s.try_lock_shared_until(t); });
 }
 
 TEST(LimitsInTime, what_can_be_had_at_once_is_taken_without_any_time) {
@@ -273,7 +270,8 @@ TEST(LimitsInTime, what_can_be_had_at_once_is_taken_without_any_time) {
 TEST(LimitsInTime, the_others) {
   gos::weighted_semaphore units(1);
   units.acquire();
-  check_time([&](auto d) { return units.try_acquire_for(d); }, [&](auto t) { return units.try_acquire_until(t); });
+  check_time([&](auto d) { return units.try_acquire_for(d); },
+             [&](auto t) { return units.try_acquire_until(t); });
   gos::wait_group g;
   g.add(1);
   check_time([&](auto d) { return g.wait_for(d); }, [&](auto t) { return g.wait_until(t); });
@@ -286,9 +284,11 @@ TEST(LimitsInTime, the_others) {
   handle.join();
   auto ch = gos::make_chan<int>();
   check_time([&](auto d) { return ch.send_for(1, d); }, [&](auto t) { return ch.send_until(1, t); });
-  check_time([&](auto d) { return ch.recv_for(d).has_value(); }, [&](auto t) { return ch.recv_until(t).has_value(); });
+  check_time([&](auto d) { return ch.recv_for(d).has_value(); },
+             [&](auto t) { return ch.recv_until(t).has_value(); });
   const gos::chan<int> nil;
-  check_time([&](auto d) { return nil.send_for(1, d); }, [&](auto t) { return nil.recv_until(t).has_value(); });
+  check_time([&](auto d) { return nil.send_for(1, d); },
+             [&](auto t) { return nil.recv_until(t).has_value(); });
 }
 
 TEST(LimitsInTime, condition_variable) {
@@ -307,7 +307,8 @@ TEST(LimitsInTime, condition_variable) {
   });
   while (!set) (void)changed.wait_for(held, 0s);
   std::unique_lock<gos::mutex> none;
-  EXPECT_EQ(panic_text([&] { (void)changed.wait_for(none, 1s); }), "wait on a condition variable without the mutex");
+  EXPECT_EQ(panic_text([&] { (void)changed.wait_for(none, 1s); }),
+            "wait on a condition variable without the mutex");
 }
 
 TEST(LimitsInTime, saturate) {

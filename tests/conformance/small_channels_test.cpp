@@ -172,7 +172,8 @@ TEST(Oneshot, a_sender_that_goes_is_noticed) {
   auto pair = gos::make_oneshot<int>();
   gos::go([sender = std::move(pair.sender)] { gos::sleep(1ms); });
   bool ended = false;
-  gos::select({gos::recv(pair.receiver.channel(), [&](std::optional<int> v) { ended = !v; }), gos::after(1h, [] {})});
+  gos::select(
+      {gos::recv(pair.receiver.channel(), [&](std::optional<int> v) { ended = !v; }), gos::after(1h, [] {})});
   EXPECT_TRUE(ended);
 }
 

@@ -26,13 +26,16 @@ inline select_arm limit_after_ns(std::int64_t ns) noexcept {
   arm.delay_ns = ns;
   return arm;
 }
-template <any_duration D> select_arm limit_after(const D& d) noexcept { return limit_after_ns(to_nanoseconds(d)); }
+template <any_duration D> select_arm limit_after(const D& d) noexcept {
+  return limit_after_ns(to_nanoseconds(d));
+}
 // Moments of other clocks are turned into a duration when the wait begins.
 template <class Clock, class D> select_arm limit_until(const std::chrono::time_point<Clock, D>& when) {
   if constexpr (std::is_same_v<Clock, std::chrono::steady_clock>) {
     const std::int64_t when_ns = to_nanoseconds(when.time_since_epoch());
     std::int64_t left_ns = 0;
-    if (__builtin_sub_overflow(when_ns, now_ns(), &left_ns)) left_ns = std::numeric_limits<std::int64_t>::min();
+    if (__builtin_sub_overflow(when_ns, now_ns(), &left_ns))
+      left_ns = std::numeric_limits<std::int64_t>::min();
     return limit_after_ns(left_ns);
   } else {
     return limit_after(when - Clock::now());
@@ -48,7 +51,9 @@ template <any_duration D> time_point moment(const D& d) noexcept {
 // context.hpp (the result is empty, or the context's err()).
 template <class S> struct stop_traits;
 template <class S>
-concept stop_condition = requires { typename stop_traits<std::remove_cvref_t<S>>::limit; };
+concept stop_condition = requires {
+  typename stop_traits<std::remove_cvref_t<S>>::limit;
+};
 template <stop_condition S> using stop_result = typename stop_traits<std::remove_cvref_t<S>>::result;
 
 // The arm that a std::stop_source wins. What the standard library does to its callback is in this header, so that

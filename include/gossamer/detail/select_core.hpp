@@ -68,7 +68,8 @@ struct select_arm {
   // Called in user mode when the arm was taken; may throw. recv: `received` is the element, which
   // finish ends, or null when the channel is closed. Null: nothing is to be done.
   void (*finish)(const select_arm& arm, void* received) = nullptr;
-  alignas(void*) std::byte handler[24];  // finish's: the handler, or a pointer to it; object: 16 bytes, and the amount
+  alignas(void*)
+      std::byte handler[24];  // finish's: the handler, or a pointer to it; object: 16 bytes, and the amount
 
   select_arm() noexcept : element(nullptr) {}
 
