@@ -143,6 +143,9 @@ TEST(CX, CX_05_born_cancelled) {
   expect_over(gos::with_timeout(parent.ctx, 1h).ctx, canceled, cause_one);
   expect_over(gos::with_value(parent.ctx, 1, 1), canceled, cause_one);
   expect_over(gos::with_cancel(gos::with_value(parent.ctx, 1, 1)).ctx, canceled, cause_one);
+  const auto expired = gos::with_deadline(gos::background(), gos::now() - 1s, cause_two);
+  expect_over(gos::with_cancel(expired.ctx).ctx, deadline_exceeded, cause_two);
+  expect_over(gos::with_timeout(expired.ctx, 1h, cause_one).ctx, deadline_exceeded, cause_two);
 }
 
 TEST(CX, CX_08_the_first_cancellation_wins) {
