@@ -53,7 +53,6 @@ TEST(WG, WG_03_used_again) {
   });
 }
 
-// Best effort: what is seen of misuse is said in these words, and nothing is left in a bad state.
 TEST(WG, WG_04_reuse_before_a_waiter_has_returned) {
   procs p(1);
   gos::run([] {
@@ -75,9 +74,10 @@ TEST(WG, WG_04_reuse_before_a_waiter_has_returned) {
   });
 }
 
+// The moment in which it is seen is short, and comes in few runs (unit/sync/wait_group_test.cpp holds it open). Here: it is
+// said in these words or not at all, and nobody is left behind.
 TEST(WG, WG_04_an_add_from_zero_beside_wait) {
   gos::run([] {
-    int seen = 0;
     for (int i = 0; i < rounds(2000); ++i) {
       gos::wait_group group;
       group.add(1);
@@ -99,7 +99,6 @@ TEST(WG, WG_04_an_add_from_zero_beside_wait) {
       for (const auto& text : texts) {
         EXPECT_TRUE(text == "sync: WaitGroup misuse: Add called concurrently with Wait" || text == none)
             << text;
-        seen += text != none;
       }
       // Takes back the addition, and a waiter that the misuse has left behind goes now. Where the addition alone was
       // found at fault it has had no effect.
@@ -108,7 +107,6 @@ TEST(WG, WG_04_an_add_from_zero_beside_wait) {
       EXPECT_TRUE(waited == "sync: WaitGroup is reused before previous Wait has returned" || waited == none)
           << waited;
     }
-    RecordProperty("misuse_seen", seen);
   });
 }
 
