@@ -226,4 +226,17 @@ inline child_result run_child(const std::string& program, std::vector<std::strin
   return c.wait(timeout);
 }
 
+// The context switches of all threads of a process so far.
+inline long context_switches(int pid) {
+  long sum = 0;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
+    std::ifstream in(task.path() / "status");
+    for (std::string line; std::getline(in, line);) {
+      if (const auto at = line.find("ctxt_switches:"); at != std::string::npos)
+        sum += std::atol(line.c_str() + at + 14);
+    }
+  }
+  return sum;
+}
+
 }  // namespace gos_test

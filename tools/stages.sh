@@ -22,6 +22,30 @@ counted() {
 at_fault() {
   grep -vE '^ *[0-9]+/[0-9]+ Test +#.*Passed|^ *Start +[0-9]+:|^\[[0-9]+/[0-9]+\]|^--' "$1" | tail -n 200 >&2
   say "the whole log: $1"
+  # The first test that failed, and the seed that its process had.
+  awk 'match($0, /Test +#[0-9]+: [^ ]+/) { split(substr($0, RSTART, RLENGTH), word, ": "); test = word[2] }
+       match($0, /GOS_TEST_SEED=[0-9]+/) { print substr($0, RSTART, RLENGTH), test; exit }' "$1" |
+    while read -r seed test; do
+      say "one of them again: $seed${without_aslr:+ $without_aslr} ctest --test-dir build/$preset --output-on-failure --repeat until-fail:100 -R '^$test\$'"
+    done
+}
+
+# run_ctest CTEST-ARGUMENT...
+run_ctest() {
+  $without_aslr ctest --test-dir "$tree" --output-on-failure --no-tests=error -j "$jobs" "$@" </dev/null
+}
+
+# repeat CTEST-ARGUMENT...: the conformance tests GOS_TEST_REPEAT times in a row, until one fails; a line for each time. The log
+# is that of the last.
+repeat() {
+  round=1
+  while run_ctest -L '^conformance$' "$@" >"$log" 2>&1; do
+    [ "$round" -lt "$GOS_TEST_REPEAT" ] || return 0
+    counted "$log" || return 1
+    printf '%d of %d: %s, after %d s\n%-10s ' "$round" "$GOS_TEST_REPEAT" "$summary" $(($(date +%s) - started)) "$stage_name"
+    round=$((round + 1))
+  done
+  return 1
 }
 
 # stage NAME PRESET TARGET CTEST-ARGUMENT...: builds the target of the preset and runs the tests that the arguments choose.
@@ -47,10 +71,11 @@ stage() {
     outcome=FAILED
   else
     compiled=$(($(date +%s) - started))
-    $without_aslr ctest --test-dir "$tree" --output-on-failure --no-tests=error -j "$jobs" "$@" >>"$log" 2>&1 </dev/null
+    if [ -n "${GOS_TEST_REPEAT:-}" ]; then repeat "$@"; else run_ctest "$@" >>"$log" 2>&1; fi
     tested=$?
     outcome=ok
     counted "$log" || failed=$((failed + 1))
+    [ -z "${GOS_TEST_REPEAT:-}" ] || summary="$summary in round $round"
     [ "$tested" -eq 0 ] || outcome=FAILED
     summary="$summary, build ${compiled} s"
   fi
@@ -78,12 +103,20 @@ one_stage() {
 }
 
 test_stages() {
+  case ${GOS_TEST_REPEAT:-} in
+    '') ;;
+    *[!0-9]* | 0*) wrong "GOS_TEST_REPEAT is '$GOS_TEST_REPEAT'; give the number of times that the conformance tests run" ;;
+    *) [ "$#" -gt 0 ] || set -- release ;;
+  esac
   [ "$#" -gt 0 ] || eval "set -- $usual_stages"
   [ "$*" != all ] || eval "set -- $stages"
   for name in "$@"; do
     case " $stages " in
       *" $name "*) ;;
       *) wrong "test: there is no stage '$name'; choose from: $stages" ;;
+    esac
+    case ${GOS_TEST_REPEAT:+$name} in
+      layering | headers | examples) wrong "GOS_TEST_REPEAT: the stage '$name' has no conformance tests; take release or a sanitizer" ;;
     esac
   done
   # CXX is for `gos run` and `gos build`: the stages say themselves what they compile with.

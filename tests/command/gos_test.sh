@@ -79,6 +79,10 @@ expect "a missing file" 2 "there is no file 'absent.cpp'" "$gos" run absent.cpp
 expect "a wrong suffix" 2 "'README.md' is not a C\+\+ source file" "$gos" run README.md
 expect "a folder" 2 "'folder.cpp' is not a file" sh -c 'mkdir folder.cpp; "$1" run folder.cpp' sh "$gos"
 expect "a wrong stage" 2 "no stage 'relaese'.*release" "$gos" test relaese
+expect "a repetition that is no number" 2 "GOS_TEST_REPEAT is 'often'" env GOS_TEST_REPEAT=often "$gos" test release
+expect "a repetition of nothing" 2 "GOS_TEST_REPEAT is '0'" env GOS_TEST_REPEAT=0 "$gos" test
+expect "a stage without conformance tests" 2 "stage 'layering' has no conformance tests" \
+  env GOS_TEST_REPEAT=2 "$gos" test layering
 expect "a wrong preset" 2 "no preset 'relaese'.*release" "$gos" build relaese
 expect "a compiler that does not exist" 2 "CXX is 'no-such-compiler'" env CXX=no-such-compiler "$gos" run answer.cpp
 

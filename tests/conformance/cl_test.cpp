@@ -1,6 +1,7 @@
 // Contract section 5: range and close.
 //
 // CL-08, the order in which the goroutines released by one close run again, is not a promise: there is no test for it.
+#include "child.hpp"
 #include "fixture.hpp"
 
 #include <memory>
@@ -127,6 +128,12 @@ TEST(CL, CL_06_the_panics_are_runtime_errors) {
   const auto own = panic_of([] { gos::panic("send on closed channel"); });
   ASSERT_TRUE(own);
   EXPECT_FALSE(own->is_runtime_error());
+}
+
+TEST(CL, CL_06_printed_as_they_are) {
+  const auto r = run_child("death_chan", {"close-nil"});
+  EXPECT_EQ(r.status, 2) << r;
+  EXPECT_EQ(r.err.substr(0, r.err.find('\n')), "panic: close of nil channel") << r;
 }
 
 TEST(CL, CL_07_range_ends_when_closed_and_drained) {

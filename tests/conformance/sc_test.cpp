@@ -367,19 +367,6 @@ TEST(SC, extra_set_max_procs_while_running) {
   gos::runtime::set_max_procs(before);
 }
 
-// The context switches of all threads of a process so far.
-long context_switches(int pid) {
-  long sum = 0;
-  for (const auto& task : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
-    std::ifstream in(task.path() / "status");
-    for (std::string line; std::getline(in, line);) {
-      if (const auto at = line.find("ctxt_switches:"); at != std::string::npos)
-        sum += std::atol(line.c_str() + at + 14);
-    }
-  }
-  return sum;
-}
-
 TEST(SC, extra_nothing_runs_when_every_goroutine_is_parked) {
   if (tsan || slow_machine()) GTEST_SKIP() << "the process has threads that are not the runtime's";
   child idle("death_sched", {"idle"});

@@ -1,4 +1,5 @@
-// Contract section 7, what of it everything else here leans on: sleep, after, after_func and timers.
+// Contract section 7: sleep, after_func, and what dropped handles cost. Channel timers and tickers are in tm_timers_test.cpp.
+#include "child.hpp"
 #include "fixture.hpp"
 
 using namespace gos_test;
@@ -59,6 +60,12 @@ TEST(TM, TM_01_sleeping_for_ever_disturbs_nobody) {
   });
 }
 
+TEST(TM, TM_01_sleeping_for_ever) {
+  const auto r = run_child("death_chan", {"sleep-forever"});
+  EXPECT_EQ(r.status, 0) << r;
+  EXPECT_EQ(r.out, "sleep\nsleep\nsleep\nsleep\n") << r;
+}
+
 TEST(TM, TM_02_after_is_never_early) {
   gos::run([] {
     const auto from = gos::now();
@@ -86,6 +93,47 @@ TEST(TM, TM_08_after_func) {
     }
     EXPECT_EQ(fired.recv(), 1U);
     EXPECT_FALSE(ran);
+  });
+}
+
+TEST(TM, TM_08_stop_waits_for_nobody_and_runs_may_overlap) {
+  gos::run([] {
+    auto entered = gos::make_chan<void>(2);
+    auto leave = gos::make_chan<void>();
+    std::atomic<int> left = 0;
+    auto timer = gos::after_func(0s, [&] {
+      entered.send();
+      leave.recv();
+      ++left;
+    });
+    EXPECT_FALSE(timer.channel());
+    entered.recv();
+    // It is running, and will until we say so.
+    EXPECT_FALSE(timer.stop());
+    EXPECT_FALSE(timer.reset(0s));
+    entered.recv();
+    EXPECT_EQ(left, 0);
+    EXPECT_FALSE(timer.stop());
+    leave.close();
+    EXPECT_TRUE(eventually([&] { return left == 2; }));
+    EXPECT_FALSE(timer.reset(1h));
+    EXPECT_TRUE(timer.stop());
+    EXPECT_TRUE(goroutine_count_settles(1));
+  });
+}
+
+TEST(TM, TM_08_stop_says_whether_the_call_was_started) {
+  gos::run([] {
+    std::atomic<int> ran = 0;
+    int started = 0;
+    for (int i = 0; i < rounds(2000); ++i) {
+      auto timer = gos::after_func(std::chrono::microseconds(i % 30), [&] { ++ran; });
+      burn(std::chrono::microseconds(i % 40));
+      started += !timer.stop();
+    }
+    EXPECT_TRUE(eventually([&] { return ran == started; })) << ran << " of " << started;
+    EXPECT_TRUE(goroutine_count_settles(1));
+    EXPECT_EQ(ran, started);
   });
 }
 
@@ -131,6 +179,59 @@ TEST(TM, TM_15_an_earlier_timer_wakes_sleeping_workers) {
       EXPECT_EQ(waiting.join(), 1U);
     }
   });
+}
+
+TEST(TM, TM_16_dropped_timers_are_freed) {
+  const auto drop_many = [](int n) {
+    for (int i = 0; i < n; ++i) {
+      gos::timer timer(1h);
+      gos::ticker ticker(1h);
+      (void)gos::after(1h);
+      (void)gos::tick(1h);
+      // One that somebody has waited for has been in the heap.
+      if (i % 16 == 0)
+        gos::select(gos::recv(timer.channel()), gos::recv(ticker.channel()), gos::after(0s, [] {}));
+    }
+  };
+  gos::run([&] {
+    drop_many(rounds(1000));
+    const long before = status_kib("VmRSS");
+    drop_many(rounds(100'000));
+    // 400 000 of them; a hundred bytes each would be 40 MB. Sanitizers keep books of their own.
+    if (!sanitized) { EXPECT_LT(status_kib("VmRSS") - before, 8192); }
+  });
+}
+
+TEST(TM, TM_16_a_dropped_call_stays_scheduled) {
+  gos::run([] {
+    auto called = gos::make_chan<int>();
+    counted::reset();
+    {
+      auto timer = gos::after_func(2ms, [=, c = counted(7)] { called.send(c.value); });
+    }
+    EXPECT_EQ(called.recv(), 7);
+    EXPECT_TRUE(eventually([] { return counted::alive == 0; }));
+    {
+      auto stopped = gos::after_func(1h, [c = counted(1)] {});
+      EXPECT_TRUE(stopped.stop());
+    }
+    EXPECT_EQ(counted::alive, 0);
+  });
+}
+
+TEST(TM, TM_16_timers_that_nobody_waits_for_wake_nobody) {
+  if (tsan || slow_machine()) GTEST_SKIP() << "the process has threads that are not the runtime's";
+  child idle("death_sched", {"idle-timers"});
+  ASSERT_TRUE(idle.read_until("parked\n")) << idle.err();
+  // Hundreds of tickers of a millisecond run; still nothing stirs for two seconds.
+  EXPECT_TRUE(eventually([&] {
+    const long before = context_switches(idle.pid());
+    for (int i = 0; i < 20; ++i) {
+      ::usleep(100'000);
+      if (context_switches(idle.pid()) != before) return false;
+    }
+    return true;
+  }));
 }
 
 TEST(TM, extra_a_thousand_sleepers) {

@@ -1,5 +1,5 @@
-// chan: goroutines that block forever, which only a process can be left with (SE-10, NI-01, NI-02), and the misuse of a
-// mutex (MU-04).
+// chan: goroutines that block forever, which only a process can be left with (SE-10, NI-01, NI-02, TM-01), and a misuse
+// that ends the process (CL-06).
 #include "modes.hpp"
 
 #include <set>
@@ -104,21 +104,14 @@ const modes chan_modes = {
        }});
      }},
     {"nil-plain-thread", plain_thread},
-    {"unlock-unlocked",
+    {"sleep-forever",
      [] {
-       return gos::run([] {
-         gos::with_defer([](gos::defer_stack& defer) {
-           defer([] {
-             std::puts("deferred ran");
-             gos::recover();
-           });
-           gos::mutex m;
-           m.lock();
-           m.unlock();
-           m.unlock();
-         });
-       });
+       return states_of({[] { gos::sleep(std::chrono::hours::max()); },
+                         [] { gos::sleep(gos::duration::max()); },
+                         [] { gos::sleep(std::chrono::duration<double>(1e300)); },
+                         [] { gos::sleep_until(gos::time_point::max()); }});
      }},
+    {"close-nil", [] { return gos::run([] { gos::chan<int>().close(); }); }},
 };
 
 }  // namespace

@@ -1,19 +1,24 @@
-// sched: a process whose every goroutine is parked, and one that reads its standard input behind the runtime's back.
+// sched: processes whose every goroutine is parked, and one that reads its standard input behind the runtime's back.
 #include "modes.hpp"
 
 #include <unistd.h>
 
 #include <thread>
+#include <vector>
 
 namespace {
 
-// Ways to wait, and nothing that is due.
-int idle() {
-  // A thread outside that might wake somebody, so this is no deadlock.
+// A thread outside that might wake somebody, so that it is no deadlock when nothing can run.
+void somebody_outside() {
   std::thread([] {
     char byte;
     while (::read(0, &byte, 1) > 0) {}
   }).detach();
+}
+
+// Ways to wait, and nothing that is due.
+int idle() {
+  somebody_outside();
   return gos::run([] {
     static gos::chan<int> forever = gos::make_chan<int>();
     static gos::mutex locked;
@@ -51,6 +56,25 @@ int idle() {
   });
 }
 
+// Timers and tickers that are due all the time, and nobody waits for them.
+int idle_timers() {
+  somebody_outside();
+  return gos::run([] {
+    static std::vector<gos::ticker> tickers;
+    static std::vector<gos::timer> timers;
+    for (int i = 0; i < 300; ++i) {
+      tickers.emplace_back(1ms);
+      timers.emplace_back(std::chrono::milliseconds(10 * i));
+      // Somebody has waited for it, and no longer does.
+      gos::select(gos::recv(tickers.back().channel()), gos::recv(timers.back().channel()),
+                  gos::after(1us, [] {}));
+    }
+    std::puts("parked");
+    std::fflush(stdout);
+    gos::chan<int>().recv();
+  });
+}
+
 int read_stdin() {
   return gos::run([] {
     auto got = gos::make_chan<long>(1);
@@ -67,4 +91,6 @@ int read_stdin() {
 
 }  // namespace
 
-int main(int argc, char** argv) { return run_mode({{"idle", idle}, {"read-stdin", read_stdin}}, argc, argv); }
+int main(int argc, char** argv) {
+  return run_mode({{"idle", idle}, {"idle-timers", idle_timers}, {"read-stdin", read_stdin}}, argc, argv);
+}

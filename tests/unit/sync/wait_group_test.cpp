@@ -1,5 +1,6 @@
 // gos::wait_group: counting, releasing, misuse, and its lifetime.
 #include "fixture.hpp"
+#include "sync/sleep_table.hpp"
 
 #include <memory>
 
@@ -87,6 +88,41 @@ TEST(WaitGroup, negative_counter_panics) {
   group.add(1);
   group.done();
   EXPECT_EQ(panic_text([&] { group.done(); }), "sync: negative WaitGroup counter");
+}
+
+// The last done() is held up at the lock of its bucket, between the end of the count and the release of the waiter.
+TEST(WaitGroup, WG_04_an_addition_during_a_release) {
+  const std::string none = "(no panic)", misuse = "sync: WaitGroup misuse: Add called concurrently with Wait";
+  auto patience = 1ms;
+  EXPECT_TRUE(eventually([&] {
+    gos::wait_group group;
+    group.add(1);
+    auto waiting = gos::spawn([&] { return panic_text([&] { group.wait(); }); });
+    EXPECT_TRUE(blocked("sync.WaitGroup.Wait"));
+    gos::rt::sleep_bucket& bucket = gos::rt::sleep_bucket_of(&group);
+    bucket.lock.lock();
+    std::atomic<bool> about_to = false;
+    std::string of_done;
+    std::thread last([&] {
+      about_to = true;
+      of_done = panic_text([&] { group.done(); });
+    });
+    while (!about_to) {}
+    std::this_thread::sleep_for(patience);
+    const std::string of_add = panic_text([&] { group.add(1); });
+    bucket.lock.unlock();
+    last.join();
+    group.done();
+    EXPECT_EQ(waiting.join(), none);
+    if (of_add == none) {  // too early: it was a plain addition
+      EXPECT_EQ(of_done, none);
+      patience *= 2;
+      return false;
+    }
+    EXPECT_EQ(of_add, misuse);
+    EXPECT_EQ(of_done, misuse);
+    return true;
+  }));
 }
 
 TEST(WaitGroup, reuse_from_many_rounds) {

@@ -1,5 +1,6 @@
-// Deadlines, causes, values, calls after the end: contract section 10.
-#include "contexts.hpp"
+// Contract section 10, CX-01, CX-06, CX-07 and CX-10 to CX-17: deadlines, causes, values, calls after the end. The
+// cancelling of trees is in cx_cancel_test.cpp, the contexts of a user's own are in cx_own_test.cpp.
+#include "cx.hpp"
 
 #include <memory>
 
@@ -108,7 +109,8 @@ TEST(CX, CX_12_after_func) {
         called.send(i);
       });
     }
-    auto stop_one = gos::after_func(gos::with_value(ctx, 1, 1), [=, owned = std::make_unique<int>(3)] { called.send(*owned); });
+    auto stop_one = gos::after_func(gos::with_value(ctx, 1, 1),
+                                    [=, owned = std::make_unique<int>(3)] { called.send(*owned); });
     gos::yield();
     EXPECT_EQ(called.size(), 0U);
     cancel();
@@ -116,7 +118,7 @@ TEST(CX, CX_12_after_func) {
     EXPECT_EQ(called.recv(), 3);
     gate.close();
     EXPECT_EQ(called.recv().value() + called.recv().value() + called.recv().value(), 3);
-    gos::after_func(ctx, [=] { called.send(9); });  // at once
+    gos::after_func(ctx, [=, me = goroutine_id()] { called.send(goroutine_id() != me ? 9 : 0); });  // at once
     EXPECT_EQ(called.recv(), 9);
   });
 }
@@ -217,7 +219,9 @@ TEST(CX, CX_14_values) {
 
 struct not_comparable {};
 template <class K>
-concept usable_key = requires(gos::context c, K k) { gos::with_value(c, k, 1); };
+concept usable_key = requires(gos::context c, K k) {
+  gos::with_value(c, k, 1);
+};
 
 TEST(CX, CX_15_misuse) {
   const gos::context nil;

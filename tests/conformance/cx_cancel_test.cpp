@@ -1,5 +1,5 @@
-// Cancelling trees of contexts: contract section 10.
-#include "contexts.hpp"
+// Contract section 10, CX-02 to CX-05, CX-08 and CX-09: cancelling trees of contexts.
+#include "cx.hpp"
 
 #include <thread>
 
@@ -143,6 +143,9 @@ TEST(CX, CX_05_born_cancelled) {
   expect_over(gos::with_timeout(parent.ctx, 1h).ctx, canceled, cause_one);
   expect_over(gos::with_value(parent.ctx, 1, 1), canceled, cause_one);
   expect_over(gos::with_cancel(gos::with_value(parent.ctx, 1, 1)).ctx, canceled, cause_one);
+  const auto expired = gos::with_deadline(gos::background(), gos::now() - 1s, cause_two);
+  expect_over(gos::with_cancel(expired.ctx).ctx, deadline_exceeded, cause_two);
+  expect_over(gos::with_timeout(expired.ctx, 1h, cause_one).ctx, deadline_exceeded, cause_two);
 }
 
 TEST(CX, CX_08_the_first_cancellation_wins) {
@@ -179,7 +182,7 @@ TEST(CX, CX_09_err_means_done_is_closed) {
   });
 }
 
-TEST(CX, a_long_chain_takes_no_stack) {
+TEST(CX, extra_a_long_chain_takes_no_stack) {
   gos::run([] {
     auto top = gos::with_cancel(gos::background());
     std::vector<gos::context> some{top.ctx};
@@ -201,7 +204,7 @@ TEST(CX, a_long_chain_takes_no_stack) {
   });
 }
 
-TEST(CX, from_plain_threads) {
+TEST(CX, extra_from_plain_threads) {
   auto [ctx, cancel] = gos::with_timeout(gos::background(), 1h);
   std::vector<std::thread> waiting;
   std::atomic<int> woken = 0;
@@ -221,7 +224,7 @@ TEST(CX, from_plain_threads) {
   EXPECT_EQ(timed.ctx.err(), errc::timed_out);
 }
 
-TEST(CX, everything_at_once) {
+TEST(CX, extra_everything_at_once) {
   gos::run([] {
     auto random = rng();
     auto top = gos::with_cancel(gos::background());
@@ -234,9 +237,15 @@ TEST(CX, everything_at_once) {
         for (int i = 0; i < rounds(2000); ++i) {
           const std::size_t which = mine() % held.size();
           switch (mine() % 8) {
-            case 0: held.push_back(gos::with_cancel(held[which].ctx)); break;
-            case 1: held.push_back(gos::with_timeout(held[which].ctx, std::chrono::microseconds(mine() % 500))); break;
-            case 2: static_cast<void>(held[which].ctx.done()); break;
+            case 0:
+              held.push_back(gos::with_cancel(held[which].ctx));
+              break;
+            case 1:
+              held.push_back(gos::with_timeout(held[which].ctx, std::chrono::microseconds(mine() % 500)));
+              break;
+            case 2:
+              static_cast<void>(held[which].ctx.done());
+              break;
             case 3:
               ++started;
               gos::after_func(held[which].ctx, [&] { ++ran; });
@@ -247,8 +256,11 @@ TEST(CX, everything_at_once) {
             case 5:
               if (which != 0) held.erase(held.begin() + static_cast<std::ptrdiff_t>(which));
               break;
-            case 6: held.push_back({gos::with_value(held[which].ctx, i, i), held[which].cancel}); break;
-            default: gos::yield();
+            case 6:
+              held.push_back({gos::with_value(held[which].ctx, i, i), held[which].cancel});
+              break;
+            default:
+              gos::yield();
           }
           if (held.size() > 20) held.resize(10);
         }

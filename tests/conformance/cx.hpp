@@ -1,4 +1,4 @@
-// contexts: what the tests of contexts share.
+// cx: what the tests of contexts share.
 #pragma once
 #include "fixture.hpp"
 

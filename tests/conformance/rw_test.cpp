@@ -1,9 +1,9 @@
-// gos::shared_mutex: readers and writers, who goes first, misuse.
+// Contract section 8, gos::shared_mutex: readers and writers, who goes first, misuse.
+#include "child.hpp"
 #include "fixture.hpp"
 
 #include <gossamer/shared_mutex.hpp>
 
-#include <memory>
 #include <mutex>
 #include <shared_mutex>
 
@@ -11,11 +11,9 @@ using namespace gos_test;
 
 namespace {
 
-static_assert(!std::is_copy_constructible_v<gos::shared_mutex> &&
-              !std::is_move_constructible_v<gos::shared_mutex>);
 constinit gos::shared_mutex global_lock;
 
-TEST(SharedMutex, RW_01_readers_together_writers_alone) {
+TEST(RW, RW_01_readers_together_writers_alone) {
   auto random = rng();
   std::atomic<int> readers = 0, writers = 0;
   long value = 0, expected = 0;
@@ -57,7 +55,26 @@ TEST(SharedMutex, RW_01_readers_together_writers_alone) {
   EXPECT_EQ(value, writes + expected);
 }
 
-TEST(SharedMutex, RW_02_a_waiting_writer_keeps_new_readers_out) {
+TEST(RW, RW_01_any_number_of_readers_at_once) {
+  gos::shared_mutex lock;
+  const int count = live(1000);
+  std::atomic<int> inside = 0;
+  auto gate = gos::make_chan<void>();
+  gos::wait_group group;
+  for (int i = 0; i < count; ++i) {
+    group.go([&] {
+      const std::shared_lock held(lock);
+      ++inside;
+      gate.recv();
+    });
+  }
+  EXPECT_TRUE(eventually([&] { return inside == count; }));
+  EXPECT_FALSE(lock.try_lock());
+  gate.close();
+  group.wait();
+}
+
+TEST(RW, RW_02_a_waiting_writer_keeps_new_readers_out) {
   gos::shared_mutex lock;
   std::vector<char> order;
   gos::wait_group group;
@@ -67,8 +84,6 @@ TEST(SharedMutex, RW_02_a_waiting_writer_keeps_new_readers_out) {
     order.push_back('w');
   });
   ASSERT_TRUE(blocked("sync.RWMutex.Lock"));
-  EXPECT_FALSE(lock.try_lock_shared());  // RW-05
-  EXPECT_FALSE(lock.try_lock());
   group.go([&] {
     const std::shared_lock held(lock);
     order.push_back('r');
@@ -79,7 +94,62 @@ TEST(SharedMutex, RW_02_a_waiting_writer_keeps_new_readers_out) {
   EXPECT_EQ(order, (std::vector<char>{'w', 'r'}));
 }
 
-TEST(SharedMutex, RW_04_unlock_admits_the_readers_that_queued) {
+// Whoever is stuck is released from outside: the lock has no owner.
+TEST(RW, RW_03_a_second_read_lock_behind_a_writer_deadlocks) {
+  gos::shared_mutex lock;
+  gos::wait_group group;
+  auto go_on = gos::make_chan<void>();
+  std::atomic<bool> twice = false, written = false;
+  group.go([&] {
+    lock.lock_shared();
+    go_on.recv();
+    lock.lock_shared();
+    twice = true;
+    lock.unlock_shared();
+  });
+  ASSERT_TRUE(blocked("chan receive"));
+  group.go([&] {
+    const std::unique_lock held(lock);
+    written = true;
+    EXPECT_FALSE(twice);
+  });
+  ASSERT_TRUE(blocked("sync.RWMutex.Lock"));
+  go_on.send();
+  ASSERT_TRUE(blocked("sync.RWMutex.RLock"));
+  gos::sleep(5ms);
+  EXPECT_EQ(in_state("sync.RWMutex.RLock"), 1);
+  EXPECT_EQ(in_state("sync.RWMutex.Lock"), 1);
+  EXPECT_FALSE(twice || written);
+  lock.unlock_shared();
+  group.wait();
+}
+
+TEST(RW, RW_03_no_upgrade_and_no_downgrade) {
+  gos::shared_mutex lock;
+  gos::wait_group group;
+  group.go([&] {
+    lock.lock_shared();
+    lock.lock();
+    lock.unlock();
+  });
+  ASSERT_TRUE(blocked("sync.RWMutex.Lock"));
+  gos::sleep(5ms);
+  EXPECT_EQ(in_state("sync.RWMutex.Lock"), 1);
+  lock.unlock_shared();
+  group.wait();
+  group.go([&] {
+    lock.lock();
+    lock.lock_shared();
+    lock.unlock_shared();
+  });
+  ASSERT_TRUE(blocked("sync.RWMutex.RLock"));
+  gos::sleep(5ms);
+  EXPECT_EQ(in_state("sync.RWMutex.RLock"), 1);
+  lock.unlock();
+  group.wait();
+}
+
+TEST(RW, RW_04_unlock_admits_the_readers_that_queued) {
   gos::shared_mutex lock;
   std::vector<char> order;
   gos::mutex order_lock;
@@ -107,7 +177,7 @@ TEST(SharedMutex, RW_04_unlock_admits_the_readers_that_queued) {
   EXPECT_EQ(order, (std::vector<char>{'r', 'r', 'r', 'w'}));
 }
 
-TEST(SharedMutex, RW_05_tries) {
+TEST(RW, RW_05_tries) {
   gos::shared_mutex lock;
   EXPECT_TRUE(lock.try_lock_shared());
   EXPECT_TRUE(lock.try_lock_shared());
@@ -118,9 +188,37 @@ TEST(SharedMutex, RW_05_tries) {
   EXPECT_FALSE(lock.try_lock());
   EXPECT_FALSE(lock.try_lock_shared());
   lock.unlock();
+  // A writer that only waits keeps both out as well.
+  gos::wait_group group;
+  EXPECT_TRUE(lock.try_lock_shared());
+  group.go([&] { const std::unique_lock held(lock); });
+  ASSERT_TRUE(blocked("sync.RWMutex.Lock"));
+  EXPECT_FALSE(lock.try_lock_shared());
+  EXPECT_FALSE(lock.reader().try_lock());
+  EXPECT_FALSE(lock.try_lock());
+  lock.unlock_shared();
+  group.wait();
+  EXPECT_TRUE(lock.try_lock_shared());
+  lock.unlock_shared();
 }
 
-TEST(SharedMutex, RW_07_reader_view_and_no_owner) {
+TEST(RW, RW_06_misuse_is_fatal) {
+  const struct {
+    const char* mode;
+    const char* text;
+  } cases[] = {{"writer-unlock", "fatal error: sync: Unlock of unlocked RWMutex\n"},
+               {"writer-unlock-of-reader", "fatal error: sync: Unlock of unlocked RWMutex\n"},
+               {"reader-unlock", "fatal error: sync: RUnlock of unlocked RWMutex\n"},
+               {"reader-unlock-of-writer", "fatal error: sync: RUnlock of unlocked RWMutex\n"}};
+  for (const auto& c : cases) {
+    const auto r = run_child("death_sync", {c.mode});
+    EXPECT_EQ(r.status, 2) << c.mode << '\n' << r;
+    EXPECT_NE(r.err.find(c.text), std::string::npos) << c.mode << '\n' << r;
+    EXPECT_EQ(r.out, "") << c.mode << '\n' << r;
+  }
+}
+
+TEST(RW, RW_07_reader_view_and_no_owner) {
   gos::shared_mutex lock;
   auto reader = lock.reader();
   {
@@ -137,7 +235,7 @@ TEST(SharedMutex, RW_07_reader_view_and_no_owner) {
   reader.unlock();
 }
 
-TEST(SharedMutex, may_be_destroyed_after_the_last_unlock) {
+TEST(RW, extra_may_be_destroyed_after_the_last_unlock) {
   struct shared_object {
     gos::shared_mutex lock;
     std::atomic<int> users = 3;
@@ -166,14 +264,6 @@ TEST(SharedMutex, may_be_destroyed_after_the_last_unlock) {
     leave(i % 2 == 0);
     group.wait();
   }
-}
-
-TEST(SharedMutexDeathTest, RW_06_misuse) {
-  GTEST_FLAG_SET(death_test_style, std::getenv("GOS_TEST_RUNNER") != nullptr ? "fast" : "threadsafe");
-  EXPECT_EXIT(gos::shared_mutex().unlock(), testing::ExitedWithCode(2),
-              "fatal error: sync: Unlock of unlocked RWMutex");
-  EXPECT_EXIT(gos::shared_mutex().unlock_shared(), testing::ExitedWithCode(2),
-              "fatal error: sync: RUnlock of unlocked RWMutex");
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Contexts of a user's own: contract CX-16.
-#include "contexts.hpp"
+// Contract section 10, CX-16: contexts of a user's own.
+#include "cx.hpp"
 
 #include <any>
 #include <memory>
