@@ -9,7 +9,7 @@
 // All members may be called from any goroutine or plain thread at the same time. K is copied, hashed and compared under
 // an internal lock: Hash and Equal must not use the same single_flight. Functions, copies of V and all destructors run
 // outside of it. A function that runs its own key again waits for itself, for ever.
-// Lifetime: may be destroyed when every call has returned and every function of run_chan has ended.
+// Lifetime: may be destroyed when every call has returned; functions of run_chan that still run keep what they need.
 // Ordering: the end of the function happens before the return of every run, and before the receive, that it serves.
 //
 // Source: Go x/sync singleflight; contract SF-01..SF-03.
@@ -46,8 +46,9 @@ template <class K, class V, class Hash = std::hash<K>, class Equal = std::equal_
     bool shared;
   };
 
-  single_flight() = default;
-  explicit single_flight(Hash hash, Equal equal = Equal()) : flights_(0, std::move(hash), std::move(equal)) {}
+  single_flight() : single_flight(Hash()) {}
+  explicit single_flight(Hash hash, Equal equal = Equal())
+      : shared_(std::make_shared<shared_state>(std::move(hash), std::move(equal))) {}
   single_flight(const single_flight&) = delete;
   single_flight& operator=(const single_flight&) = delete;
 
@@ -60,7 +61,7 @@ template <class K, class V, class Hash = std::hash<K>, class Equal = std::equal_
   std::pair<V, bool> run(const K& key, F&& f) {
     check(f);
     const auto [joined, first] = join(key, nullptr);
-    if (first) fly(*joined, key, f);
+    if (first) fly(*shared_, *joined, key, f);
     else joined->landed.wait();
     if (joined->failure.has_value()) panic(*joined->failure);
     if (!joined->value.has_value()) goexit();
@@ -81,9 +82,8 @@ template <class K, class V, class Hash = std::hash<K>, class Equal = std::equal_
     auto [joined, first] = join(key, &result);
     if (!first) return result;
     try {
-      gos::go([this, joined = std::move(joined), own_key = std::move(own_key), function = std::move(function)]() mutable {
-        fly(*joined, own_key, function);
-      });
+      gos::go([shared = shared_, joined = std::move(joined), own_key = std::move(own_key),
+               function = std::move(function)]() mutable { fly(*shared, *joined, own_key, function); });
     } catch (...) {
       detail::die_of_caught();
     }
@@ -93,8 +93,8 @@ template <class K, class V, class Hash = std::hash<K>, class Equal = std::equal_
   // The next call for this key runs its function, even while one is running. Who waits for that one gets its result.
   void forget(const K& key) {
     typename flight_map::node_type gone;  // destroyed after the lock is free
-    const std::lock_guard guard(lock_);
-    gone = flights_.extract(key);
+    const std::lock_guard guard(shared_->lock);
+    gone = shared_->flights.extract(key);
   }
 
  private:
@@ -104,11 +104,17 @@ template <class K, class V, class Hash = std::hash<K>, class Equal = std::equal_
     // Written before `landed`, by who runs it; neither of them: goexit.
     std::optional<V> value;
     std::optional<panic_value> failure;
-    bool shared = false;               // guarded by lock_ while it flies
+    bool shared = false;               // guarded by the lock while it flies
     std::vector<chan<outcome>> chans;  // likewise
   };
   using flight_ref = std::shared_ptr<flight>;
   using flight_map = std::unordered_map<K, flight_ref, Hash, Equal>;
+
+  struct shared_state {
+    shared_state(Hash&& hash, Equal&& equal) : flights(0, std::move(hash), std::move(equal)) {}
+    mutex lock;
+    flight_map flights;  // guarded by lock
+  };
 
   template <class F> static void check(const F& f) {
     if constexpr (detail::maybe_empty<F>) {
@@ -120,35 +126,38 @@ template <class K, class V, class Hash = std::hash<K>, class Equal = std::equal_
   std::pair<flight_ref, bool> join(const K& key, const chan<outcome>* result) {
     auto made = std::make_shared<flight>();
     made->landed.add(1);
-    const std::lock_guard guard(lock_);
-    const auto [found, first] = flights_.try_emplace(key, std::move(made));
-    flight& joined = *found->second;
-    if (result != nullptr) joined.chans.push_back(*result);
-    if (!first) joined.shared = true;
+    if (result != nullptr) made->chans.push_back(*result);
+    const std::lock_guard guard(shared_->lock);
+    const auto [found, first] = shared_->flights.try_emplace(key, std::move(made));
+    if (!first) {
+      flight& joined = *found->second;
+      if (result != nullptr) joined.chans.push_back(*result);
+      joined.shared = true;
+    }
     return {found->second, first};
   }
 
   // Nobody joins any more. Returns who waits at a channel.
-  std::vector<chan<outcome>> land(flight& mine, const K& key) {
+  static std::vector<chan<outcome>> land(shared_state& shared, flight& mine, const K& key) {
     typename flight_map::node_type gone;  // destroyed after the lock is free
-    const std::lock_guard guard(lock_);
-    const auto found = flights_.find(key);
-    // Forgotten, and perhaps another has begun.
-    if (found != flights_.end() && found->second.get() == &mine) gone = flights_.extract(found);
+    const std::lock_guard guard(shared.lock);
+    const auto found = shared.flights.find(key);
+    // Else it was forgotten, and perhaps another has begun.
+    if (found != shared.flights.end() && found->second.get() == &mine) gone = shared.flights.extract(found);
     return std::move(mine.chans);
   }
 
-  template <class F> void fly(flight& mine, const K& key, F& f) {
+  template <class F> static void fly(shared_state& shared, flight& mine, const K& key, F& f) {
     try {
       mine.value.emplace(f());
     } catch (...) {
       const bool failed = !detail::caught_goexit();
       if (failed) mine.failure.emplace(detail::caught_panic());
-      if (!land(mine, key).empty() && failed) detail::die_of_caught();
+      if (!land(shared, mine, key).empty() && failed) detail::die_of_caught();
       mine.landed.done();
       throw;
     }
-    const std::vector<chan<outcome>> chans = land(mine, key);
+    const std::vector<chan<outcome>> chans = land(shared, mine, key);
     mine.landed.done();
     for (const chan<outcome>& each : chans) {
       if (mine.shared) each.send(outcome{*mine.value, true});
@@ -156,8 +165,7 @@ template <class K, class V, class Hash = std::hash<K>, class Equal = std::equal_
     }
   }
 
-  mutex lock_;
-  flight_map flights_;  // guarded by lock_
+  const std::shared_ptr<shared_state> shared_;
 };
 
 }  // namespace gos
