@@ -106,9 +106,8 @@ template <class K, class V, class Hash = std::hash<K>, class Equal = std::equal_
   std::optional<V> swap(K key, V value) { return put(std::move(key), std::move(value)).take(); }
 
   // Sets the value if the key is there with a value equal to old_value; else false, and nothing is changed.
-  bool compare_and_swap(const K& key, const V& old_value, V new_value)
-  requires std::equality_comparable<V> && std::copy_constructible<K>
-  {
+  bool compare_and_swap(const K& key, const V& old_value,
+                        V new_value) requires std::equality_comparable<V> && std::copy_constructible<K> {
     const std::uint64_t hash = hash_of(key);
     part& in = part_of(hash);
     entry_ref made;
@@ -126,9 +125,7 @@ template <class K, class V, class Hash = std::hash<K>, class Equal = std::equal_
   }
 
   // Removes the key if it is there with a value equal to old_value; else false, and nothing is changed.
-  bool compare_and_delete(const K& key, const V& old_value)
-  requires std::equality_comparable<V>
-  {
+  bool compare_and_delete(const K& key, const V& old_value) requires std::equality_comparable<V> {
     const std::uint64_t hash = hash_of(key);
     part& in = part_of(hash);
     while (const entry_ref seen = share(in, hash, key)) {
@@ -240,7 +237,9 @@ template <class K, class V, class Hash = std::hash<K>, class Equal = std::equal_
     detail::hash_table table;  // of entries; guarded by lock
   };
 
-  std::uint64_t hash_of(const K& key) const { return detail::mixed_hash(static_cast<std::uint64_t>(hash_(key))); }
+  std::uint64_t hash_of(const K& key) const {
+    return detail::mixed_hash(static_cast<std::uint64_t>(hash_(key)));
+  }
   // By the lowest bits: the table looks at the highest.
   part& part_of(std::uint64_t hash) const { return parts_[hash & (count_ - 1)]; }
 
@@ -292,7 +291,8 @@ template <class K, class V, class Hash = std::hash<K>, class Equal = std::equal_
   // The table's references, of a table that nobody else sees. Runs destructors.
   static void drop_all(const detail::hash_table& table) noexcept {
     std::uint64_t from = 0;
-    while (table.walk(from, entries_at_once, [](detail::hash_link& link) { entry_ref(static_cast<entry*>(&link)); })) {}
+    while (table.walk(from, entries_at_once,
+                      [](detail::hash_link& link) { entry_ref(static_cast<entry*>(&link)); })) {}
   }
 
   [[no_unique_address]] const Hash hash_;

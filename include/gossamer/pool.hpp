@@ -51,10 +51,10 @@ std::size_t pool_here() noexcept;
 
 // What compares to nullptr and can be empty: pointers, smart pointers, function wrappers, channels.
 template <class T>
-concept can_be_null = std::is_pointer_v<T> || (std::is_class_v<T> && requires(const T& t) {
-                        { t == nullptr } -> std::convertible_to<bool>;
-                        static_cast<bool>(t);
-                      });
+concept can_be_null = requires(const T& t) {
+  { t == nullptr } -> std::convertible_to<bool>;
+  static_cast<bool>(t);
+};
 
 }  // namespace detail
 

@@ -36,6 +36,12 @@
 
 namespace gos {
 
+namespace detail {
+// Called as an lvalue, returns what converts to V.
+template <class F, class V>
+concept gives = std::convertible_to<std::invoke_result_t<F&>, V>;
+}  // namespace detail
+
 template <class K, class V, class Hash = std::hash<K>, class Equal = std::equal_to<K>> class single_flight {
   static_assert(std::copy_constructible<V>, "the result is given to several callers: V must be copyable");
 
@@ -57,8 +63,7 @@ template <class K, class V, class Hash = std::hash<K>, class Equal = std::equal_
   // If it ends by goexit, each caller's goroutine ends; a plain thread panics then.
   // Panics with `single_flight: run of an empty function` for a null pointer or an empty std::function.
   template <class F>
-  requires std::convertible_to<std::invoke_result_t<F&>, V>
-  std::pair<V, bool> run(const K& key, F&& f) {
+  requires detail::gives<F, V> std::pair<V, bool> run(const K& key, F&& f) {
     check(f);
     const auto [joined, first] = join(key, nullptr);
     if (first) fly(*shared_, *joined, key, f);
@@ -73,8 +78,7 @@ template <class K, class V, class Hash = std::hash<K>, class Equal = std::equal_
   // the outcome. It has room for it and is never closed. Nothing is sent if the function ends by goexit. If it panics or
   // throws while somebody waits so for it, or if there is no memory for the goroutine, the process ends.
   template <class F>
-  requires std::convertible_to<std::invoke_result_t<std::decay_t<F>&>, V>
-  recv_chan<outcome> run_chan(const K& key, F&& f) {
+  requires detail::gives<std::decay_t<F>, V> recv_chan<outcome> run_chan(const K& key, F&& f) {
     check(f);
     auto result = make_chan<outcome>(1);
     K own_key(key);
@@ -84,9 +88,7 @@ template <class K, class V, class Hash = std::hash<K>, class Equal = std::equal_
     try {
       gos::go([shared = shared_, joined = std::move(joined), own_key = std::move(own_key),
                function = std::move(function)]() mutable { fly(*shared, *joined, own_key, function); });
-    } catch (...) {
-      detail::die_of_caught();
-    }
+    } catch (...) { detail::die_of_caught(); }
     return result;
   }
 

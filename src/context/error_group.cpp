@@ -22,8 +22,9 @@ error_group::error_group(const context& parent) : has_context_(true) {
 void error_group::set_limit(int n) {
   // relaxed: who calls rightly is ordered after the ends.
   if (const int active = active_.load(std::memory_order_relaxed); active != 0) {
-    detail::throw_panic(new detail::panic_record_of<std::string>(
-        "errgroup: modify limit while " + std::to_string(active) + " goroutines in the group are still active"));
+    detail::throw_panic(
+        new detail::panic_record_of<std::string>("errgroup: modify limit while " + std::to_string(active) +
+                                                 " goroutines in the group are still active"));
   }
   slots_ = n < 0 ? chan<void>() : make_chan<void>(static_cast<std::size_t>(n));
 }

@@ -16,7 +16,8 @@ const std::error_code first_error = std::make_error_code(std::errc::no_link);
 const std::error_code second_error = std::make_error_code(std::errc::owner_dead);
 const std::error_code none;
 
-static_assert(!std::is_copy_constructible_v<gos::error_group> && !std::is_move_constructible_v<gos::error_group>);
+static_assert(!std::is_copy_constructible_v<gos::error_group> &&
+              !std::is_move_constructible_v<gos::error_group>);
 
 bool is_over(const gos::context& ctx) {
   const auto got = ctx.done().try_recv();

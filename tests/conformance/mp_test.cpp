@@ -78,7 +78,9 @@ TEST(MP, MP_01_equals_a_plain_map) {
       const auto there = plain.find(key);
       const std::optional<int> old = there == plain.end() ? std::nullopt : std::optional(there->second);
       switch (random() % 9) {
-        case 0: EXPECT_EQ(map.load(key), old); break;
+        case 0:
+          EXPECT_EQ(map.load(key), old);
+          break;
         case 1:
           map.store(key, value);
           plain[key] = value;
@@ -404,7 +406,9 @@ TEST(MP, extra_move_only_keys_and_plain_threads) {
   gos::concurrent_map<std::unique_ptr<int>, std::shared_ptr<int>> map;
   map.store(std::make_unique<int>(1), std::make_shared<int>(2));
   int sum = 0;
-  std::thread([&] { map.range([&](const std::unique_ptr<int>& key, const auto& value) { sum += *key + *value; }); }).join();
+  std::thread([&] {
+    map.range([&](const std::unique_ptr<int>& key, const auto& value) { sum += *key + *value; });
+  }).join();
   EXPECT_EQ(sum, 3);
 }
 
@@ -429,11 +433,21 @@ TEST(MP, extra_storm) {
         for (int i = 0; i < rounds(4000); ++i) {
           const int key = static_cast<int>(own() % 64);
           switch (own() % 10) {
-            case 0: map.store(key, make(key, own())); break;
-            case 1: check(key, map.load_or_store(key, make(key, own())).first); break;
-            case 2: check(key, map.load_and_delete(key)); break;
-            case 3: map.erase(key); break;
-            case 4: check(key, map.swap(key, make(key, own()))); break;
+            case 0:
+              map.store(key, make(key, own()));
+              break;
+            case 1:
+              check(key, map.load_or_store(key, make(key, own())).first);
+              break;
+            case 2:
+              check(key, map.load_and_delete(key));
+              break;
+            case 3:
+              map.erase(key);
+              break;
+            case 4:
+              check(key, map.swap(key, make(key, own())));
+              break;
             case 5:
               if (const auto seen = map.load(key)) map.compare_and_swap(key, *seen, make(key, own()));
               break;
@@ -446,7 +460,8 @@ TEST(MP, extra_storm) {
             case 8:
               if (own() % 10 == 0) map.range([&](int k, const payload& value) { EXPECT_EQ(value.key, k); });
               break;
-            default: check(key, map.load(key));
+            default:
+              check(key, map.load(key));
           }
           if (own() % 64 == 0) gos::yield();
         }

@@ -13,7 +13,8 @@ using namespace gos_test;
 
 namespace {
 
-static_assert(!std::is_copy_constructible_v<gos::task_group> && !std::is_move_constructible_v<gos::task_group>);
+static_assert(!std::is_copy_constructible_v<gos::task_group> &&
+              !std::is_move_constructible_v<gos::task_group>);
 static_assert(!std::is_nothrow_destructible_v<gos::task_group>);
 
 TEST(TaskGroup, PD_12_wait_throws_what_a_task_failed_with) {
@@ -23,9 +24,7 @@ TEST(TaskGroup, PD_12_wait_throws_what_a_task_failed_with) {
     try {
       tasks.wait();
       ADD_FAILURE() << "wait returned";
-    } catch (const std::invalid_argument& e) {
-      EXPECT_STREQ(e.what(), "no such page");
-    }
+    } catch (const std::invalid_argument& e) { EXPECT_STREQ(e.what(), "no such page"); }
     tasks.wait();  // Once.
   });
 }

@@ -67,7 +67,8 @@ TEST(HashTable, walks_from_the_lowest_hash_to_the_highest) {
   hash_table table;
   links made;
   std::multiset<std::uint64_t> expected;
-  for (const std::uint64_t edge : {std::uint64_t{0}, ~std::uint64_t{0}, std::uint64_t{1} << 63, std::uint64_t{1} << 62}) {
+  for (const std::uint64_t edge :
+       {std::uint64_t{0}, ~std::uint64_t{0}, std::uint64_t{1} << 63, std::uint64_t{1} << 62}) {
     made.add(table, edge);
     expected.insert(edge);
   }
