@@ -1,4 +1,11 @@
-// hash_table: see include/gossamer/detail/hash_table.hpp.
+// hash_table: see include/gossamer/detail/hash_table.hpp; and why concurrent_map is what it is.
+//
+// Measured against one std::unordered_map under one shared_mutex, processor time per operation on two busy processors,
+// 1000 keys: loads of an int 29 and 27 ns by one goroutine, the same by two; half stores by eight goroutines 83 and
+// 137 ns, by one 53 and 27, since each store makes a record. With strings a load pays two atomic additions for the
+// counted record: 64 and 43 ns.
+// Rejected: values changed in place, which would copy, compare and destroy them under the lock, so that none of these
+// could use the map; a lock-free trie as Go's, whose readers need hazard pointers where Go has a collector.
 #include <gossamer/detail/hash_table.hpp>
 
 #include <algorithm>

@@ -226,6 +226,44 @@ TEST(MP, MP_01_clear_is_atomic) {
   });
 }
 
+// Comparing one key, on behalf of one goroutine, waits at a gate: its part of the map is held meanwhile.
+struct waiting_equal {
+  static inline std::atomic<int> held = -1;
+  static inline gos::chan<void> gate;
+  bool operator()(int a, int b) const {
+    if (a == b && a == held) gate.recv();
+    return a == b;
+  }
+};
+
+TEST(MP, MP_01_a_clear_that_is_held_up_half_way_shows_nothing) {
+  gos::run([] {
+    constexpr int keys = 64;
+    for (int held = 0; held < 8; ++held) {
+      gos::concurrent_map<int, int, std::hash<int>, waiting_equal> map;
+      for (int key = 0; key < keys; ++key) map.store(key, key);
+      waiting_equal::gate = gos::make_chan<void>();
+      waiting_equal::held = held;
+      gos::wait_group group;
+      group.go([&] { EXPECT_EQ(map.load(held), held); });
+      ASSERT_TRUE(blocked("chan receive"));
+      group.go([&] { map.clear(); });
+      ASSERT_TRUE(blocked("sync.RWMutex.Lock"));
+      std::atomic<int> found = 0, missed = 0;
+      for (int key = 0; key < keys; ++key) {
+        if (key != held) group.go([&, key] { ++(map.load(key) ? found : missed); });
+      }
+      EXPECT_TRUE(eventually([&] { return found + missed + in_state("sync.RWMutex.RLock") == keys - 1; }));
+      EXPECT_EQ(missed, 0);
+      waiting_equal::held = -1;
+      waiting_equal::gate.close();
+      group.wait();
+      EXPECT_EQ(found + missed, keys - 1);
+      for (int key = 0; key < keys; ++key) EXPECT_EQ(map.load(key), std::nullopt);
+    }
+  });
+}
+
 TEST(MP, MP_03_range_visits_each_key_once_and_stops_when_told) {
   int_map map;
   for (int key = 0; key < 10000; ++key) map.store(key, -key);
