@@ -20,9 +20,9 @@
 // should not wait. Everything else of yours (Hash, copies, moves and destructors of keys and values, == of values, the
 // callback of range) runs outside, and may use the map. Tables grow, and shrink at clear only.
 //
-// K and V must be copyable where they are given back; keep what is not in a shared_ptr. load, and a load_or_store that
-// finds something, take a reader's lock only; so readers of different keys do not meet, and readers of one key share its
-// part's lock word.
+// V must be copyable: keep what is not in a shared_ptr; K only for compare_and_swap. load, and a load_or_store that finds
+// something, take a reader's lock only; so readers of different keys seldom meet, and readers of one key share its part's
+// lock word.
 // Lifetime: whoever uses the map must have returned before it is destroyed.
 // Ordering: a write happens before a read that sees it.
 //

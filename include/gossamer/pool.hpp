@@ -6,8 +6,8 @@
 //   buffers.put(std::move(buffer));                    // in whatever state the next user can live with
 //
 // What is put may be got again, last in first out on each processor; or it may be gone: nothing is promised but that one
-// item is never in two hands. Items lie in one part for each processor (at most 64), found by where the caller runs and
-// guarded by a lock of its own that nobody waits for: who finds a part taken goes on to the next.
+// item is never in two hands. Items lie in one part for each processor (at most 64), found by where the caller runs, each
+// with a lock of its own. Who finds a part taken goes on to the next; only put waits, when it finds all of them taken.
 //
 // Trimming. An item that has lain unused for a while is destroyed, by these rules:
 // - trim() destroys what nobody has needed since the last trim(): of each part as many items as always lay there. Go
