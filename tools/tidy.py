@@ -37,10 +37,10 @@ FRONT_DOORS = {
 IMPLEMENTS = {
     "panic": {"panic.hpp", "defer.hpp", "go.hpp"},  # go.hpp: goexit
     "sync": {"mutex.hpp", "shared_mutex.hpp", "condition_variable.hpp", "wait_group.hpp", "once.hpp",
-             "semaphore.hpp"},
+             "semaphore.hpp", "pool.hpp"},
     "chan": {"chan.hpp", "select.hpp"},
     "time": {"time.hpp"},
-    "context": {"context.hpp"},
+    "context": {"context.hpp", "error_group.hpp", "task_group.hpp"},
     "net": {"net.hpp", "fd.hpp", "error.hpp"},
     "api": {"go.hpp", "runtime.hpp", "local.hpp"},
 }
