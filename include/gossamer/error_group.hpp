@@ -22,6 +22,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <system_error>
 #include <type_traits>
 #include <utility>
@@ -82,6 +83,17 @@ class error_group {
   std::error_code wait() {
     running_.wait();
     return finish_wait();
+  }
+
+  // Waits until all functions have ended, for at most d, or until `when`; true: they have. wait() does not wait then.
+  template <any_duration D> [[nodiscard]] bool wait_for(const D& d) { return running_.wait_for(d); }
+  template <class Clock, class D> [[nodiscard]] bool wait_until(const std::chrono::time_point<Clock, D>& when) {
+    return running_.wait_until(when);
+  }
+  // ... unless `stop` comes first. A std::stop_token: true if they have ended. A context: empty if they have, else the
+  // context's err().
+  template <detail::stop_condition S> [[nodiscard]] detail::stop_result<S> wait(const S& stop) {
+    return running_.wait(stop);
   }
 
  private:

@@ -21,6 +21,7 @@
 // Source: none in Go, whose panics end the process; api.md "Spawning", contract PD-12. Python's TaskGroup is the nearest.
 #pragma once
 
+#include <chrono>
 #include <exception>
 #include <type_traits>
 #include <utility>
@@ -77,6 +78,17 @@ class task_group {
 
   // What tasks have failed with so far, in the order of their ends.
   std::vector<panic_value> failures() const;
+
+  // Waits until all tasks have ended, for at most d, or until `when`; true: they have. wait() does not wait then.
+  template <any_duration D> [[nodiscard]] bool wait_for(const D& d) { return running_.wait_for(d); }
+  template <class Clock, class D> [[nodiscard]] bool wait_until(const std::chrono::time_point<Clock, D>& when) {
+    return running_.wait_until(when);
+  }
+  // ... unless `stop` comes first. A std::stop_token: true if they have ended. A context: empty if they have, else the
+  // context's err().
+  template <detail::stop_condition S> [[nodiscard]] detail::stop_result<S> wait(const S& stop) {
+    return running_.wait(stop);
+  }
 
  private:
   template <class Group, class F, class... A> friend struct detail::group_call;

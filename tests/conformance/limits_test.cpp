@@ -149,6 +149,25 @@ TYPED_TEST(Limits, wait_group_wait) {
   check_stop<TypeParam>([&] { g.add(1); }, [&](const auto& c) { return g.wait(c); }, [&] { g.done(); });
 }
 
+TYPED_TEST(Limits, group_wait) {
+  auto gate = gos::make_chan<void>();
+  gos::error_group functions;
+  check_stop<TypeParam>(
+      [&] {
+        functions.go([gate] {
+          gate.recv();
+          return std::error_code();
+        });
+      },
+      [&](const auto& c) { return functions.wait(c); }, [&] { gate.send(); });
+  EXPECT_TRUE(functions.wait_for(1h));
+  EXPECT_FALSE(functions.wait());
+  gos::task_group tasks;
+  check_stop<TypeParam>([&] { tasks.go([gate] { gate.recv(); }); }, [&](const auto& c) { return tasks.wait(c); },
+                        [&] { gate.send(); });
+  EXPECT_TRUE(tasks.wait_until(gos::now() + 1h));
+}
+
 TYPED_TEST(Limits, join_handle_wait) {
   auto gate = gos::make_chan<void>();
   std::optional<gos::join_handle<int>> handle;
