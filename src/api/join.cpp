@@ -79,10 +79,7 @@ class join_object final : public select_object {
   bool try_take() noexcept override { return state_.is_finished(); }
 
   bool join(rt::claim& shared, rt::goroutine* gp, std::uint32_t arm) noexcept override {
-    me_ = rt::waiter();
-    me_.gp = gp;
-    me_.shared = &shared;
-    me_.arm = arm;
+    me_ = {.gp = gp, .shared = &shared, .arm = arm};
     announced_ = state_.announce(me_);
     return !announced_ && shared.take(arm);
   }

@@ -53,10 +53,7 @@ class detail::condition_object final : public detail::select_object {
   bool try_take() noexcept override { return false; }
 
   bool join(claim& shared, goroutine* gp, std::uint32_t arm) noexcept override {
-    me_ = sleeper();
-    me_.gp = gp;
-    me_.shared = &shared;
-    me_.arm = arm;
+    me_ = {.gp = gp, .shared = &shared, .arm = arm};
     condition_variable& changed = *request_.changed;
     {
       sleep_bucket& bucket = sleep_bucket_of(&changed);

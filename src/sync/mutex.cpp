@@ -305,11 +305,7 @@ class detail::mutex_object final : public detail::select_object {
   }
 
   bool join(claim& shared, goroutine* gp, std::uint32_t arm) noexcept override {
-    me_ = sleeper();
-    me_.gp = gp;
-    me_.shared = &shared;
-    me_.arm = arm;
-    me_.since_ns = monotonic_ns();
+    me_ = {.gp = gp, .shared = &shared, .arm = arm, .since_ns = monotonic_ns()};
     sleep_bucket& bucket = sleep_bucket_of(&mutex_);
     bucket.lock.lock();
     bucket.push_back(me_, &mutex_);

@@ -257,10 +257,7 @@ class detail::shared_mutex_object final : public detail::select_object {
   bool try_take() noexcept override { return writer_ ? mutex_.try_lock() : mutex_.try_lock_shared(); }
 
   bool join(claim& shared, goroutine* gp, std::uint32_t arm) noexcept override {
-    me_ = sleeper();
-    me_.gp = gp;
-    me_.shared = &shared;
-    me_.arm = arm;
+    me_ = {.gp = gp, .shared = &shared, .arm = arm};
     {
       spin_guard guard(sleep_bucket_of(&mutex_.word_).lock);
       if (!mutex_.enter_or_queue(me_, writer_ ? writing : 1)) return false;

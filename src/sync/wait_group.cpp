@@ -96,10 +96,7 @@ class detail::wait_group_object final : public detail::select_object {
   }
 
   bool join(claim& shared, goroutine* gp, std::uint32_t arm) noexcept override {
-    me_ = sleeper();
-    me_.gp = gp;
-    me_.shared = &shared;
-    me_.arm = arm;
+    me_ = {.gp = gp, .shared = &shared, .arm = arm};
     return !group_.queue(me_) && shared.take(arm);
   }
 
