@@ -1,7 +1,6 @@
 // Contract section 18, as mm_test.cpp: the edges of locks, waits, timers, contexts, and what else a program relies on.
 #include "fixture.hpp"
 
-#include <memory>
 #include <mutex>
 #include <shared_mutex>
 
@@ -392,23 +391,10 @@ TEST(MM, MM_11_setting_a_timer_comes_before_the_receive_of_its_value) {
   });
 }
 
-TEST(MM, MM_11_a_new_timer_and_a_ticker) {
+TEST(MM, MM_11_the_same_for_a_ticker) {
   gos::run([] {
-    auto timers = std::make_unique<std::atomic<gos::timer*>>(nullptr);  // no edge: relaxed
     int data = 0;
     gos::wait_group group;
-    group.go([&] {
-      gos::timer* timer = nullptr;
-      // relaxed: it is the timer that shall order, not the hand-over of its address.
-      while ((timer = timers->load(std::memory_order_relaxed)) == nullptr) gos::yield();
-      timer->channel().recv();
-      EXPECT_EQ(data, 1);
-    });
-    data = 1;
-    gos::timer timer(1ms);
-    timers->store(&timer, std::memory_order_relaxed);  // relaxed: see above
-    group.wait();
-
     gos::ticker ticker(1h);
     group.go([&, beat = ticker.channel()] {
       beat.recv();
