@@ -14,7 +14,6 @@
 #include <cstdio>
 #include <new>
 
-#include "base/spin.hpp"
 #include "platform/cgroup.hpp"
 #include "platform/fiber_hooks.hpp"
 
@@ -58,8 +57,6 @@ int create_detached(thread_birth* birth, std::size_t stack_size) noexcept {
 
 bool thread_start(void (*body)(void*), void* argument, const char* name, std::size_t stack_size) noexcept {
 #if defined(GOS_TSAN)
-  static spin_lock one_at_a_time;
-  const spin_guard guard(one_at_a_time);
   const nobody_scope nobody;
 #endif
   auto* birth = new (std::nothrow) thread_birth{body, argument, {}};

@@ -8,6 +8,24 @@ namespace {
 const modes race_modes = {
     // MM-12
     {"plain", [] { return in_turn(touch, touch); }},
+    {"plain-fresh",  // the second begins when the first gives way
+     [] {
+       return gos::run([] {
+         steps order;
+         gos::wait_group both;
+         both.go([&] {
+           order.await(1);
+           touch();
+           order.reach(2);
+         });
+         both.go([&] {
+           touch();
+           order.reach(1);
+           order.await(2);
+         });
+         both.wait();
+       });
+     }},
     {"plain-sleep",
      [] {
        return in_turn(
@@ -80,7 +98,14 @@ const modes race_modes = {
     {"end-detached",
      [] {
        return gos::run([] {
-         static_cast<void>(gos::spawn(touch));
+         steps order;
+         {
+           const auto dropped = gos::spawn([&] {
+             order.await(1);  // who drops the handle of a goroutine that has ended comes after its end
+             touch();
+           });
+         }
+         order.reach(1);
          while (gos::runtime::num_goroutine() != 1) gos::yield();
          touch();
        });
