@@ -59,9 +59,12 @@ int run(F&& main_fn) {
       static_cast<void*>(&callable));
 }
 
+// The sentence stays on the line of the name.
+// clang-format off
 template <class F>
   requires(!detail::main_callable<F>)
 int run(F&&) = delete;  // run wants a function of no arguments that returns nothing or an int
+// clang-format on
 
 // Starts a goroutine that calls f(args...). The callable and the arguments are copied or moved in,
 // evaluated here and now, like std::thread's; they are destroyed on the goroutine when it ends.
@@ -83,12 +86,15 @@ template <class F, class... A>
 }
 
 // What cannot be called so. A compiler shows these lines.
+// The sentence stays on the line of the name.
+// clang-format off
 template <class F, class... A>
   requires(!detail::spawnable<F, A...> && !std::is_same_v<std::remove_cvref_t<F>, spawn_options>)
 void go(F&&, A&&...) = delete;  // not callable with copies of these arguments; a reference is passed by std::ref
 template <class F, class... A>
   requires(!detail::spawnable<F, A...>)
 void go(spawn_options, F&&, A&&...) = delete;  // not callable with copies of these arguments; a reference is passed by std::ref
+// clang-format on
 
 // The right to wait for a goroutine and take its result. Movable; a moved-from or joined handle is
 // empty. Not for use from two threads at once. Dropping it detaches the goroutine; a panic that
@@ -137,9 +143,12 @@ template <class F, class... A>
   return handle;
 }
 
+// The sentence stays on the line of the name.
+// clang-format off
 template <class F, class... A>
   requires(!detail::spawnable<F, A...>)
 void spawn(F&&, A&&...) = delete;  // not callable with copies of these arguments; a reference is passed by std::ref
+// clang-format on
 
 // Lets other runnable goroutines go first. On a plain thread it is the system's yield.
 // Source: Go runtime.Gosched; contract SC-07.

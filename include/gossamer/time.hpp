@@ -190,6 +190,9 @@ template <any_duration D, std::invocable F> timer after_func(D d, F&& f) {
   made.function_ = detail::function_timer_make(owned.release(), detail::to_nanoseconds(d));
   return made;
 }
+// The sentence stays on the line of the name.
+// clang-format off
 template <class F> timer after_func(std::integral auto, F&&) = delete;  // a number of what? say after_func(1s, f)
+// clang-format on
 
 }  // namespace gos

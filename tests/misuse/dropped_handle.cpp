@@ -3,5 +3,7 @@
 #include <gossamer/go.hpp>
 
 #ifdef MISUSE
-void wrong() { gos::spawn([] {}); }
+void wrong() {
+  gos::spawn([] {});
+}
 #endif

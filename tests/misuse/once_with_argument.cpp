@@ -4,5 +4,7 @@
 
 gos::once once;
 #ifdef MISUSE
-void wrong() { once.call([](int) {}); }
+void wrong() {
+  once.call([](int) {});
+}
 #endif

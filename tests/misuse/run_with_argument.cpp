@@ -3,5 +3,7 @@
 #include <gossamer/go.hpp>
 
 #ifdef MISUSE
-int wrong() { return gos::run([](int) {}); }
+int wrong() {
+  return gos::run([](int) {});
+}
 #endif

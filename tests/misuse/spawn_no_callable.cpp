@@ -3,5 +3,7 @@
 #include <gossamer/go.hpp>
 
 #ifdef MISUSE
-void wrong() { static_cast<void>(gos::spawn([](int) {})); }
+void wrong() {
+  static_cast<void>(gos::spawn([](int) {}));
+}
 #endif

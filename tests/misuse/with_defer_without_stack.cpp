@@ -3,5 +3,7 @@
 #include <gossamer/defer.hpp>
 
 #ifdef MISUSE
-void wrong() { gos::with_defer([] {}); }
+void wrong() {
+  gos::with_defer([] {});
+}
 #endif
