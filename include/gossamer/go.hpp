@@ -31,8 +31,8 @@ struct blocking_scope {
   blocking_scope& operator=(const blocking_scope&) = delete;
 };
 template <class F>
-concept main_callable = std::invocable<F> && (std::is_void_v<std::invoke_result_t<F>> ||
-                                              std::convertible_to<std::invoke_result_t<F>, int>);
+concept main_callable = std::invocable<F> &&
+    (std::is_void_v<std::invoke_result_t<F>> || std::convertible_to<std::invoke_result_t<F>, int>);
 }  // namespace detail
 
 // Makes main_fn the main goroutine and returns its int result (0 for void) when it ends; other
@@ -43,8 +43,7 @@ concept main_callable = std::invocable<F> && (std::is_void_v<std::invoke_result_
 // that is pinned to it, even if it only waits, the process ends through std::exit(result) from another
 // thread.
 // Source: Go runtime/proc.go main; contract SP-04.
-template <detail::main_callable F>
-int run(F&& main_fn) {
+template <detail::main_callable F> int run(F&& main_fn) {
   auto* callable = std::addressof(main_fn);  // a function too has an address, but no void*
   return detail::run_main(
       [](void* pointer) -> int {
