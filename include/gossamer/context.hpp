@@ -200,6 +200,12 @@ cancellable with_timeout(const context& parent, D d, std::error_code cause) {
   return detail::context_with_timeout(parent, detail::to_nanoseconds(d), cause);
 }
 
+// The sentence stays on the line of the name.
+// clang-format off
+template <class... Cause>
+cancellable with_timeout(const context&, std::integral auto, Cause...) = delete;  // a number of what? say with_timeout(ctx, 1s)
+// clang-format on
+
 namespace detail {
 context context_with_pair(const context& parent, std::unique_ptr<context_pair> pair);
 }
@@ -216,6 +222,13 @@ context with_value(const context& parent, K key, V value) {
   using pair = detail::context_pair_of<detail::context_key_type<K>, V>;
   return detail::context_with_pair(parent, std::make_unique<pair>(std::move(key), std::move(value)));
 }
+
+// The sentence stays on the line of the name.
+// clang-format off
+template <class K, class V>
+  requires(!std::equality_comparable<K>)
+context with_value(const context&, K, V) = delete;  // key is not comparable: its type needs operator==
+// clang-format on
 
 // The parent's values, and nothing else of it: is over never, or when cancelled on its own.
 context without_cancel(const context& parent);

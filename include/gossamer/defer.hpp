@@ -51,6 +51,12 @@ class defer_stack {
     made->allocated = true;
     push(made);
   }
+  // The sentence stays on the line of the name.
+  // clang-format off
+  template <class F, class... A>
+    requires(!detail::spawnable<F, A...>)
+  void operator()(F&&, A&&...) = delete;  // not callable with copies of these arguments; a reference is passed by std::ref
+  // clang-format on
 
  private:
   template <std::invocable<defer_stack&> F>
@@ -95,6 +101,13 @@ void with_defer(F&& body) {
       },
       const_cast<void*>(static_cast<const volatile void*>(std::addressof(body))));
 }
+
+// The sentence stays on the line of the name.
+// clang-format off
+template <class F>
+  requires(!std::invocable<F, defer_stack&>)
+void with_defer(F&&) = delete;  // with_defer wants [&](gos::defer_stack& defer) { ... }
+// clang-format on
 
 // Calls f when the guard goes out of scope. A panic in f passes on, unless the scope is left by
 // unwinding: then it is fatal, as C++ has it (PD-18). recover() in f is empty.

@@ -2,7 +2,7 @@
 //
 //   auto n = conn.read_some(buffer);                        // result<std::size_t>
 //   if (!n) std::puts(n.error().message().c_str());         // read tcp 127.0.0.1:5000->127.0.0.1:6000: i/o timeout
-//   if (!n && n.error() == std::errc::timed_out) ...        // the cause, comparable
+//   if (!n && n.error() == std::errc::timed_out) retry();   // the cause, comparable
 //
 // Failures that a correct program must expect (a peer that hangs up, a port in use) are values of this type. Misuse is a
 // panic, never an error. Source: Go net/net.go OpError, os/error.go SyscallError; contract NF-18.

@@ -30,6 +30,9 @@ struct blocking_scope {
   blocking_scope(const blocking_scope&) = delete;
   blocking_scope& operator=(const blocking_scope&) = delete;
 };
+template <class F>
+concept main_callable = std::invocable<F> &&
+    (std::is_void_v<std::invoke_result_t<F>> || std::convertible_to<std::invoke_result_t<F>, int>);
 }  // namespace detail
 
 // Makes main_fn the main goroutine and returns its int result (0 for void) when it ends; other
@@ -40,9 +43,7 @@ struct blocking_scope {
 // that is pinned to it, even if it only waits, the process ends through std::exit(result) from another
 // thread.
 // Source: Go runtime/proc.go main; contract SP-04.
-template <std::invocable F>
-  requires std::is_void_v<std::invoke_result_t<F>> || std::convertible_to<std::invoke_result_t<F>, int>
-int run(F&& main_fn) {
+template <detail::main_callable F> int run(F&& main_fn) {
   auto* callable = std::addressof(main_fn);  // a function too has an address, but no void*
   return detail::run_main(
       [](void* pointer) -> int {
@@ -56,6 +57,13 @@ int run(F&& main_fn) {
       },
       static_cast<void*>(&callable));
 }
+
+// The sentence stays on the line of the name.
+// clang-format off
+template <class F>
+  requires(!detail::main_callable<F>)
+int run(F&&) = delete;  // run wants a function of no arguments that returns nothing or an int
+// clang-format on
 
 // Starts a goroutine that calls f(args...). The callable and the arguments are copied or moved in,
 // evaluated here and now, like std::thread's; they are destroyed on the goroutine when it ends.
@@ -75,6 +83,17 @@ template <class F, class... A>
 [[gnu::always_inline]] inline void go(spawn_options options, F&& f, A&&... args) {
   detail::spawn_goroutine(&options, std::forward<F>(f), std::forward<A>(args)...);
 }
+
+// What cannot be called so. A compiler shows these lines.
+// The sentence stays on the line of the name.
+// clang-format off
+template <class F, class... A>
+  requires(!detail::spawnable<F, A...> && !std::is_same_v<std::remove_cvref_t<F>, spawn_options>)
+void go(F&&, A&&...) = delete;  // not callable with copies of these arguments; a reference is passed by std::ref
+template <class F, class... A>
+  requires(!detail::spawnable<F, A...>)
+void go(spawn_options, F&&, A&&...) = delete;  // not callable with copies of these arguments; a reference is passed by std::ref
+// clang-format on
 
 // The right to wait for a goroutine and take its result. Movable; a moved-from or joined handle is
 // empty. Not for use from two threads at once. Dropping it detaches the goroutine; a panic that
@@ -142,6 +161,13 @@ template <class F, class... A>
   detail::spawn_call<call>(nullptr, state, std::forward<F>(f), std::forward<A>(args)...);
   return handle;
 }
+
+// The sentence stays on the line of the name.
+// clang-format off
+template <class F, class... A>
+  requires(!detail::spawnable<F, A...>)
+void spawn(F&&, A&&...) = delete;  // not callable with copies of these arguments; a reference is passed by std::ref
+// clang-format on
 
 // Lets other runnable goroutines go first. On a plain thread it is the system's yield.
 // Source: Go runtime.Gosched; contract SC-07.

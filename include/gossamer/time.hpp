@@ -72,8 +72,7 @@ template <any_duration D> void sleep(D d) {
     detail::sleep_until_ns(detail::moment_after(detail::now_ns(), ns));
   }
 }
-// ::sleep would block the thread: say sleep(1s).
-void sleep(std::integral auto) = delete;
+void sleep(std::integral auto) = delete;  // a number of what? say sleep(1s); ::sleep would block the thread
 
 // The same, unless `stop` comes first. A std::stop_token: true if the whole time has passed. A context: empty if it has,
 // else the context's err().
@@ -94,12 +93,16 @@ template <any_duration D> [[nodiscard]] recv_chan<time_point> after(D d) {
   return detail::chan_access::make<recv_chan<time_point>>(detail::timer_make(detail::to_nanoseconds(d), 0));
 }
 
+recv_chan<time_point> after(std::integral auto) = delete;  // a number of what? say after(1s)
+
 // A channel that delivers a value every d, or the nil channel if d <= 0. Ends when its last handle is gone.
 template <any_duration D> [[nodiscard]] recv_chan<time_point> tick(D d) {
   const std::int64_t ns = detail::to_nanoseconds(d);
   if (ns <= 0) return {};
   return detail::chan_access::make<recv_chan<time_point>>(detail::timer_make(ns, ns));
 }
+
+recv_chan<time_point> tick(std::integral auto) = delete;  // a number of what? say tick(1s)
 
 // One event in the future: a value on a channel, or a call (after_func).
 class timer {
@@ -109,6 +112,7 @@ class timer {
   // Started: due d from now.
   template <any_duration D>
   explicit timer(D d) : channel_(detail::timer_make(detail::to_nanoseconds(d), 0)) {}
+  explicit timer(std::integral auto) = delete;  // a number of what? say timer(1s)
   timer(timer&& other) noexcept
       : channel_(std::move(other.channel_)), function_(std::exchange(other.function_, nullptr)) {}
   timer& operator=(timer&& other) noexcept {
@@ -160,6 +164,7 @@ class ticker {
   ticker() noexcept = default;
   // Started. Panics with `non-positive interval for NewTicker`.
   template <any_duration D> explicit ticker(D d) : channel_(make(detail::to_nanoseconds(d))) {}
+  explicit ticker(std::integral auto) = delete;  // a number of what? say ticker(1s)
   ticker(ticker&&) noexcept = default;
   ticker& operator=(ticker&&) noexcept = default;
   ~ticker() = default;
@@ -196,5 +201,9 @@ template <any_duration D, std::invocable F> timer after_func(D d, F&& f) {
   made.function_ = detail::function_timer_make(owned.release(), detail::to_nanoseconds(d));
   return made;
 }
+// The sentence stays on the line of the name.
+// clang-format off
+template <class F> timer after_func(std::integral auto, F&&) = delete;  // a number of what? say after_func(1s, f)
+// clang-format on
 
 }  // namespace gos

@@ -222,7 +222,7 @@ void chan_close(chan_core* core) {
     if (GOS_LIKELY(!ch.closed.load(std::memory_order_relaxed))) {
       GOS_ASSERT(ch.source == nullptr);
       ch.closed.store(true, std::memory_order_relaxed);  // relaxed: see above
-      race_release(&ch);
+      race_release(race_end(ch));
       waiter* released = nullptr;
       waiter** end = &released;
       const auto release = [&end](waiter* w) noexcept {

@@ -73,6 +73,10 @@ struct channel : detail::chan_core {
 // What an operation on elements of up to 8 bytes touches fits into one line and the ring.
 static_assert(sizeof(channel) <= cache_line_size + 16);
 
+// Where ThreadSanitizer is told of the close, and of the setting of a timer. Not at the channel's own address: the handles
+// are counted there, and each that is dropped would seem to order something.
+inline const void* race_end(const channel& ch) noexcept { return &ch.closed; }
+
 // Joining and leaving a queue, so that the hint beside it stays true. Under the lock.
 // relaxed, all six: the lock orders them; who looks without it takes them as hints.
 [[gnu::always_inline]] inline void push_receiver(channel& ch, waiter& w) noexcept {

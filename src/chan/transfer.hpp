@@ -9,7 +9,8 @@
 //               k precedes receive k, and receive k precedes send k + capacity (MM-04), and nothing
 //               more. A goroutine that parks cannot do so at the right moment. It releases to the
 //               queue it joins before it parks; later operations through the ring acquire that.
-//   closing     releases the channel, a receive because of it acquires the channel (MM-05).
+//   closing     releases race_end(ch), a receive because of it acquires that (MM-05). So does setting a timer, and
+//               the receive of its value (MM-11).
 #pragma once
 
 #include <cstring>
@@ -77,7 +78,7 @@ inline constexpr std::size_t ring_offset = (sizeof(channel) + 15) & ~std::size_t
 // After it was served.
 [[gnu::always_inline]] inline void race_after_recv(const channel& ch, const waiter& me) noexcept {
   if (me.ok) race_acquire(&me);
-  if (!me.ok || ch.source != nullptr) race_acquire(&ch);
+  if (!me.ok || ch.source != nullptr) race_acquire(race_end(ch));
 }
 [[gnu::always_inline]] inline void race_after_send(const waiter& me) noexcept {
   if (me.ok) race_acquire(&me);
@@ -146,12 +147,12 @@ inline constexpr std::size_t ring_offset = (sizeof(channel) + 15) & ~std::size_t
     return attempt::done;
   }
   if (GOS_UNLIKELY(ch.closed.load(std::memory_order_relaxed))) {
-    race_acquire(&ch);
+    race_acquire(race_end(ch));
     return attempt::closed;
   }
   if (GOS_UNLIKELY(ch.source != nullptr) && ch.source->ready(ch)) {
     ch.source->take(ch, to);
-    race_acquire(&ch);
+    race_acquire(race_end(ch));
     return attempt::done;
   }
   return attempt::blocks;

@@ -111,7 +111,7 @@ void cancel_tree(cancel_node& top, std::error_code err, std::error_code cause) {
   std::function<bool()> take_hook_back;
   lock(top);
   if (!end(top, err, cause, later)) {
-    unlock(top);
+    top.lock.unlock();  // without an edge: what comes before a cancel that does nothing is not ordered
     return;
   }
   take_hook_back = std::move(top.take_hook_back);

@@ -6,6 +6,8 @@
 
 #include <cstddef>
 
+#include "base/spin.hpp"
+
 #if defined(GOS_TSAN)
 extern "C" void* __tsan_get_current_fiber();
 extern "C" void* __tsan_create_fiber(unsigned flags);
@@ -39,10 +41,35 @@ inline void fiber_adopt_thread([[maybe_unused]] fiber_state& state) noexcept {
 #endif
 }
 
+#if defined(GOS_TSAN)
+// In this scope the caller is, for TSan, a fiber that has done nothing. Threads and fibers are made in it: each comes after all
+// that its maker did, and who happens to make one promises nothing. One at a time.
+class nobody_scope {
+ public:
+  nobody_scope() noexcept : guard_(one_at_a_time), caller_(__tsan_get_current_fiber()) {
+    static void* const nobody = __tsan_create_fiber(0);
+    constexpr unsigned no_sync = 1;
+    __tsan_switch_to_fiber(nobody, no_sync);
+  }
+  ~nobody_scope() {
+    constexpr unsigned no_sync = 1;
+    __tsan_switch_to_fiber(caller_, no_sync);
+  }
+  nobody_scope(const nobody_scope&) = delete;
+  nobody_scope& operator=(const nobody_scope&) = delete;
+
+ private:
+  static inline spin_lock one_at_a_time;
+  const spin_guard guard_;
+  void* const caller_;
+};
+#endif
+
 // A goroutine gets a stack: [bottom, bottom + size).
 inline void fiber_create([[maybe_unused]] fiber_state& state, [[maybe_unused]] const void* bottom,
                          [[maybe_unused]] std::size_t size) noexcept {
 #if defined(GOS_TSAN)
+  const nobody_scope nobody;
   state.tsan = __tsan_create_fiber(0);
 #endif
 #if defined(GOS_ASAN)

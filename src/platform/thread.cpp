@@ -15,6 +15,7 @@
 #include <new>
 
 #include "platform/cgroup.hpp"
+#include "platform/fiber_hooks.hpp"
 
 namespace gos::rt {
 
@@ -55,6 +56,9 @@ int create_detached(thread_birth* birth, std::size_t stack_size) noexcept {
 }  // namespace
 
 bool thread_start(void (*body)(void*), void* argument, const char* name, std::size_t stack_size) noexcept {
+#if defined(GOS_TSAN)
+  const nobody_scope nobody;
+#endif
   auto* birth = new (std::nothrow) thread_birth{body, argument, {}};
   if (birth == nullptr) return false;
   if (name != nullptr) std::snprintf(birth->name, sizeof birth->name, "%s", name);

@@ -113,7 +113,7 @@ std::int64_t due_after(std::int64_t ns) noexcept {
 
 detail::chan_core* detail::timer_make(std::int64_t ns, std::int64_t period_ns) {
   auto* t = new timer_channel(due_after(ns), period_ns);
-  race_release(static_cast<channel*>(t));
+  race_release(race_end(*t));
   return t;
 }
 
@@ -129,7 +129,7 @@ bool detail::timer_stop(chan_core* core) noexcept {
 
 bool detail::timer_reset(chan_core* core, std::int64_t ns, std::int64_t period_ns) noexcept {
   timer_channel& t = timer_of(core);
-  race_release(static_cast<channel*>(&t));
+  race_release(race_end(t));
   kernel_section kernel;
   spin_guard guard(t.lock);
   const bool was_armed = t.armed;

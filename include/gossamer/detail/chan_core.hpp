@@ -124,8 +124,12 @@ class chan_handle {
     if (core != nullptr) core->references.fetch_add(1, std::memory_order_relaxed);
   }
   static void release(chan_core* core) noexcept {
-    // acq_rel: pairs with itself; what others did with the channel happens before its end.
-    if (core != nullptr && core->references.fetch_sub(1, std::memory_order_acq_rel) == 1) chan_destroy(core);
+    // release: what was done with the channel happens before its end. Only that: dropping a handle orders nothing else.
+    if (core != nullptr && core->references.fetch_sub(1, std::memory_order_release) == 1) {
+      // acquire: pairs with the drops of all others.
+      static_cast<void>(core->references.load(std::memory_order_acquire));
+      chan_destroy(core);
+    }
   }
 
  private:

@@ -1,0 +1,5 @@
+// What the example at the top of <gossamer/context.hpp> takes for given: tools/examples.py.
+void fetch(gos::context, gos::chan<int>);
+gos::chan<int> results;
+void use(std::optional<int>);
+void log(std::string);

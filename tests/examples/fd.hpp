@@ -1,0 +1,6 @@
+// What the example at the top of <gossamer/fd.hpp> takes for given: tools/examples.py.
+struct PGconn;
+PGconn* conn;
+int PQconsumeInput(PGconn*);
+int PQisBusy(PGconn*);
+int PQsocket(PGconn*);

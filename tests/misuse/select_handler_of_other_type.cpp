@@ -1,0 +1,10 @@
+// misuse: a receive handler that does not take std::optional<T>
+// expect: recv_handler_of
+#include <gossamer/select.hpp>
+
+gos::chan<int> ch;
+#ifdef MISUSE
+void wrong() {
+  gos::select(gos::recv(ch, [](int*) {}));
+}
+#endif

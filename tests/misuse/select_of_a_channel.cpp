@@ -1,0 +1,8 @@
+// misuse: a select of a channel instead of an arm
+// expect: select_case
+#include <gossamer/select.hpp>
+
+gos::chan<int> ch;
+#ifdef MISUSE
+void wrong() { gos::select(ch); }
+#endif

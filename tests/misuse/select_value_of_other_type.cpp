@@ -1,0 +1,8 @@
+// misuse: a select sends what is no element
+// expect: constructible_from
+#include <gossamer/select.hpp>
+
+gos::chan<int> ch;
+#ifdef MISUSE
+void wrong() { gos::select(gos::send(ch, "text")); }
+#endif
