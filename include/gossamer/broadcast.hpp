@@ -5,7 +5,7 @@
 //   gos::go([mine = std::move(mine)] {
 //     for (const event& e : mine.channel()) show(e);         // until events is closed or gone
 //   });
-//   events.send(event{...});                                 // never waits
+//   events.send(next_event());                               // never waits
 //
 // Each subscriber has a channel of its own, so it is selected like any other: gos::recv(mine.channel(), f). A subscriber
 // that is too slow loses its oldest values, never those of others, and is told how many: lagged(). Values sent before

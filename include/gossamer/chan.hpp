@@ -333,6 +333,13 @@ template <class Self> class receiver<Self, void> {
 template <class T> class send_chan : public detail::any_chan, public detail::sender<send_chan<T>, T> {
  public:
   using value_type = T;
+  // The sentences stay on the line of the name.
+  // clang-format off
+  void recv() const = delete;      // a send_chan can only send
+  void try_recv() const = delete;  // a send_chan can only send
+  T* begin() const = delete;       // a send_chan can only send: there is nothing to range over
+  T* end() const = delete;         // a send_chan can only send: there is nothing to range over
+  // clang-format on
   send_chan() noexcept = default;
   send_chan(std::nullptr_t) noexcept {}
   send_chan(const chan<T>& both) noexcept : any_chan(both) {}

@@ -90,6 +90,13 @@ class condition_variable {
     return limit.outcome(holds);
   }
 
+  // The sentence stays on the line of the name.
+  // clang-format off
+  template <class M, class... A>
+  requires(!std::is_same_v<M, mutex>)
+  void wait(std::unique_lock<M>&, A&&...) = delete;  // waits with a std::unique_lock of a gos::mutex
+  // clang-format on
+
  private:
   friend class detail::condition_object;
 

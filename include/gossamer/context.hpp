@@ -8,7 +8,7 @@
 //
 // A context is also a stop condition: every wait of the library that takes one ends when the context is over.
 //
-//   if (auto ended = table_lock.lock(ctx)) return ended;
+//   if (auto ended = table_lock.lock(ctx)) log(ended.message());
 //
 // Contexts form a tree: cancelling one closes the done channels of all below it before cancel returns,
 // and leaves those above alone. The first cancellation wins and is final.

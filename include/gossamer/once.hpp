@@ -48,6 +48,13 @@ class once {
     std::forward<F>(f)();
   }
 
+  // The sentence stays on the line of the name.
+  // clang-format off
+  template <class F>
+  requires(!std::invocable<F>)
+  void call(F&&) = delete;  // once calls a function of no arguments
+  // clang-format on
+
  private:
   static constexpr std::uint8_t untouched = 0;
   static constexpr std::uint8_t running = 1;

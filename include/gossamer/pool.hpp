@@ -2,7 +2,7 @@
 //
 //   gos::pool<std::vector<char>> buffers([] { return std::vector<char>(64 << 10); });
 //   std::vector<char> buffer = buffers.get().value();
-//   ...
+//   fill(buffer);
 //   buffers.put(std::move(buffer));                    // in whatever state the next user can live with
 //
 // What is put may be got again, last in first out on each processor; or it may be gone: nothing is promised but that one
@@ -11,7 +11,7 @@
 //
 // Trimming. An item that has lain unused for a while is destroyed, by these rules:
 // - trim() destroys what nobody has needed since the last trim(): of each part as many items as always lay there. Go
-//   drops items after two garbage collections; call trim now and then (from a ticker) where memory matters.
+//  drops items after two garbage collections; call trim now and then (from a ticker) where memory matters.
 // - put does the same for its part once in 4096 calls. So a peak is forgotten while the pool is in use.
 // - A pool that nobody touches keeps what it has, until clear() or its destructor.
 // Dropped items are destroyed by the goroutine or thread that calls, outside of all locks.

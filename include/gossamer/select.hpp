@@ -332,6 +332,25 @@ requires detail::recv_handler_of<F, T> select_case recv(recv_chan<T>&& ch, F&& h
   return detail::select_access::recv<T, F>(std::move(ch), handler);
 }
 
+// What cannot be meant so. A compiler shows these lines.
+// The sentence stays on the line of the name.
+// clang-format off
+template <class T, class... A> select_case recv(const send_chan<T>&, A&&...) = delete;  // a send_chan can only send
+template <class T, class F>
+requires(!detail::recv_handler_of<F, T>)
+select_case recv(const chan<T>&, F&&) = delete;  // a receive handler takes std::optional<T>, or nothing; for chan<void> a bool, or nothing
+template <class T, class F>
+requires(!detail::recv_handler_of<F, T>)
+select_case recv(const recv_chan<T>&, F&&) = delete;  // a receive handler takes std::optional<T>, or nothing; for chan<void> a bool, or nothing
+template <class T, class... A> select_case send(const recv_chan<T>&, A&&...) = delete;  // a recv_chan can only receive
+template <class T, class V, class... F>
+requires(!std::is_void_v<T> && !std::constructible_from<T, V>)
+select_case send(const chan<T>&, V&&, F&&...) = delete;  // no element can be made of this value
+template <class T, class V, class... F>
+requires(!std::is_void_v<T> && !std::constructible_from<T, V>)
+select_case send(const send_chan<T>&, V&&, F&&...) = delete;  // no element can be made of this value
+// clang-format on
+
 // Send `value`, or a T made of it, to ch. What is not a T yet, or must be copied by code of yours, is
 // made when the arm is chosen, or before a select that has to wait.
 template <class T, class V>
@@ -406,6 +425,13 @@ requires(std::same_as<std::remove_cvref_t<Case>, select_case>&&...) std::size_t 
     return detail::select_run(arms, sizeof...(Case));
   }
 }
+// What cannot be meant so. A compiler shows these lines.
+// The sentence stays on the line of the name.
+// clang-format off
+template <class... Case>
+requires(sizeof...(Case) != 0 && !(std::convertible_to<Case, select_case> || ...) && !(std::convertible_to<Case, std::span<const select_case>> || ...))
+std::size_t select(Case&&...) = delete;  // select takes arms: gos::recv(ch), gos::send(ch, value), gos::after(d, f), ...
+// clang-format on
 inline std::size_t select(std::initializer_list<select_case> cases) {
   return detail::select_run_list(detail::select_access::arms(cases.begin()), cases.size());
 }

@@ -4,7 +4,7 @@
 //   memory.acquire(job.megabytes);
 //   process(job);
 //   memory.release(job.megabytes);
-//   if (auto ended = memory.acquire(ctx, 16)) return ended;    // the context came first: nothing was taken
+//   if (memory.acquire(ctx, 16)) return;           // the context came first: nothing was taken
 //
 // Source: Go golang.org/x/sync/semaphore; contract SM-01..SM-03.
 #pragma once

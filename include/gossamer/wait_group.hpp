@@ -100,6 +100,13 @@ class wait_group {
     }
   }
 
+  // The sentence stays on the line of the name.
+  // clang-format off
+  template <class F, class... A>
+  requires(!detail::spawnable<F, A...>)
+  void go(F&&, A&&...) = delete;  // not callable with copies of these arguments; a reference is passed by std::ref
+  // clang-format on
+
  private:
   friend class detail::wait_group_object;
   friend struct detail::select_access;

@@ -33,8 +33,8 @@ void condition_variable::wait(std::unique_lock<mutex>& lock) {
     }
     lock.mutex()->unlock_in_kernel();
     park(wait_reason::condition_variable_wait, this);
+    race_acquire(&me);  // of the notification that ended this wait, and of no other (MM-08)
   }
-  race_acquire(this);
   lock.mutex()->lock();
   race_acquire(&lock.mutex()->locked_);  // ThreadSanitizer does not see a lock that is inlined here
 }
@@ -68,7 +68,7 @@ class detail::condition_object final : public detail::select_object {
 
   void leave(bool won) noexcept override {
     if (won) {  // INV4
-      race_acquire(request_.changed);
+      race_acquire(&me_);  // as in wait()
       return;
     }
     condition_variable& changed = *request_.changed;
@@ -115,7 +115,6 @@ void condition_variable::note_waiters() noexcept {
 }
 
 void condition_variable::notify_one_slow() noexcept {
-  race_release(this);
   kernel_section kernel;
   goroutine* woken = nullptr;
   {
@@ -124,13 +123,13 @@ void condition_variable::notify_one_slow() noexcept {
     const sleeper* const s = bucket.pop(this);
     note_waiters();
     if (s == nullptr) return;
+    race_release(s);
     woken = s->gp;
   }
   ready(woken);
 }
 
 void condition_variable::notify_all_slow() noexcept {
-  race_release(this);
   kernel_section kernel;
   sleeper* woken = nullptr;
   {
@@ -141,6 +140,7 @@ void condition_variable::notify_all_slow() noexcept {
   }
   while (woken != nullptr) {
     goroutine* const gp = woken->gp;
+    race_release(woken);
     woken = woken->next;
     ready(gp);
   }

@@ -481,4 +481,41 @@ TEST(MM, MM_12_a_panic_value_carries_what_was_before_the_panic) {
   });
 }
 
+// What one has put is got by another, without anything else between them.
+TEST(MM, MM_09_a_put_before_the_get_that_returns_it) {
+  gos::run([] {
+    for (int i = 0; i < rounds(200); ++i) {
+      gos::pool<std::unique_ptr<int>> items;
+      gos::wait_group ended;
+      ended.go([&, i] {
+        auto item = std::make_unique<int>();
+        *item = i;
+        items.put(std::move(item));
+      });
+      std::optional<std::unique_ptr<int>> got;
+      while (!(got = items.get())) gos::yield();
+      EXPECT_EQ(**got, i);
+      ended.wait();  // after the read: it must not be what orders it
+    }
+  });
+}
+
+TEST(MM, MM_09_a_write_to_the_map_before_a_read_that_sees_it) {
+  gos::run([] {
+    for (int i = 0; i < rounds(200); ++i) {
+      gos::concurrent_map<int, int*> map;
+      int data = 0;
+      gos::wait_group ended;
+      ended.go([&, i] {
+        data = i;
+        map.store(1, &data);
+      });
+      std::optional<int*> got;
+      while (!(got = map.load(1))) gos::yield();
+      EXPECT_EQ(**got, i);
+      ended.wait();  // after the read: it must not be what orders it
+    }
+  });
+}
+
 }  // namespace

@@ -217,6 +217,39 @@ const modes race_modes = {
          group.wait();
        });
      }},
+    {"notification-of-another",  // of who waited before, with another mutex
+     [] {
+       static gos::mutex a, b;
+       static gos::condition_variable changed;
+       return gos::run([] {
+         steps order;
+         gos::wait_group group;
+         group.go([] {
+           std::unique_lock held(a);
+           changed.wait(held);
+         });
+         group.go([&] {
+           until_blocked("sync.Cond.Wait");
+           touch();
+           changed.notify_one();
+           order.reach(1);
+           order.await(2);
+         });
+         group.go([&] {
+           order.await(1);
+           std::unique_lock held(b);
+           changed.wait(held);
+           touch();
+           order.reach(2);
+         });
+         group.go([&] {
+           order.await(1);
+           while (gos::runtime::stack_dump(true).find("[sync.Cond.Wait") == std::string::npos) gos::yield();
+           changed.notify_all();
+         });
+         group.wait();
+       });
+     }},
     {"wait-and-notification",  // what the waiter did before its wait
      [] {
        static gos::mutex m;

@@ -2,3 +2,5 @@
 gos::mutex lock;
 gos::condition_variable changed;
 std::vector<int> queue;
+void give_up();
+std::stop_token stop;

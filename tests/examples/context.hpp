@@ -3,3 +3,5 @@ void fetch(gos::context, gos::chan<int>);
 gos::chan<int> results;
 void use(std::optional<int>);
 void log(std::string);
+gos::mutex table_lock;
+gos::context ctx;

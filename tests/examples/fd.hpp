@@ -4,3 +4,5 @@ PGconn* conn;
 int PQconsumeInput(PGconn*);
 int PQisBusy(PGconn*);
 int PQsocket(PGconn*);
+gos::chan<int> requests;
+void send(std::optional<int>);

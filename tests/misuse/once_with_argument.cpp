@@ -1,5 +1,5 @@
 // misuse: once of a function with arguments
-// expect: invocable
+// expect: once calls a function of no arguments
 #include <gossamer/once.hpp>
 
 gos::once once;

@@ -1,5 +1,5 @@
 // misuse: ranging over a send_chan (CH-13)
-// expect: begin
+// expect: a send_chan can only send
 #include <gossamer/chan.hpp>
 
 gos::send_chan<int> ch;

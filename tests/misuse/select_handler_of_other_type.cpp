@@ -1,5 +1,5 @@
 // misuse: a receive handler that does not take std::optional<T>
-// expect: recv_handler_of
+// expect: a receive handler takes std::optional
 #include <gossamer/select.hpp>
 
 gos::chan<int> ch;

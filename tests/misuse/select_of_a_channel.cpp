@@ -1,5 +1,5 @@
 // misuse: a select of a channel instead of an arm
-// expect: select_case
+// expect: select takes arms
 #include <gossamer/select.hpp>
 
 gos::chan<int> ch;

@@ -1,5 +1,5 @@
 // misuse: a select sends what is no element
-// expect: constructible_from
+// expect: no element can be made of this value
 #include <gossamer/select.hpp>
 
 gos::chan<int> ch;

@@ -1,5 +1,5 @@
 // misuse: wait_group::go of something that is not callable
-// expect: spawnable
+// expect: not callable with copies of these arguments
 #include <gossamer/wait_group.hpp>
 
 gos::wait_group group;
