@@ -10,8 +10,8 @@
 // with a lock of its own. Who finds a part taken goes on to the next; only put waits, when it finds all of them taken.
 //
 // Trimming. An item that has lain unused for a while is destroyed, by these rules:
-// - trim() destroys what nobody has needed since the last trim(): of each part as many items as always lay there. Go
-//  drops items after two garbage collections; call trim now and then (from a ticker) where memory matters.
+// - trim() destroys what nobody has needed since the last trim(): of each part as many items as always lay there.
+//  Go drops items after two garbage collections; call trim now and then (from a ticker) where memory matters.
 // - put does the same for its part once in 4096 calls. So a peak is forgotten while the pool is in use.
 // - A pool that nobody touches keeps what it has, until clear() or its destructor.
 // Dropped items are destroyed by the goroutine or thread that calls, outside of all locks.

@@ -50,9 +50,8 @@ class claim {
   // By who waits: nobody else wins until settle() or release(). False: an arm has won already.
   [[nodiscard]] bool hold() noexcept {
     std::uint32_t expected = nobody;
-    // acquire: pairs with take(), whose winner is looked at next. relaxed on success: nothing was written by others.
-    return winner_.compare_exchange_strong(expected, undecided, std::memory_order_relaxed,
-                                           std::memory_order_acquire);
+    // acquire: pairs with take(), whose winner is looked at next.
+    return winner_.compare_exchange_strong(expected, undecided, std::memory_order_acquire);
   }
   // release, both: pairs with take(), as the phases before did.
   void settle(std::uint32_t arm) noexcept { winner_.store(arm, std::memory_order_release); }

@@ -100,6 +100,7 @@ bool condition_variable::wait_within(std::unique_lock<mutex>& lock, const detail
   });
   const bool notified = detail::wait_within(arm, limit);
   if (!request.released) {  // the limit was over at once: others have a turn all the same
+    race_release(&lock.mutex()->locked_);  // as below
     lock.mutex()->unlock();
     yield_goroutine();
   }
