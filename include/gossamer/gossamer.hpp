@@ -13,5 +13,6 @@
 #include <gossamer/runtime.hpp>
 #include <gossamer/select.hpp>
 #include <gossamer/shared_mutex.hpp>
+#include <gossamer/signal.hpp>
 #include <gossamer/time.hpp>
 #include <gossamer/wait_group.hpp>
