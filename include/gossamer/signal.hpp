@@ -42,8 +42,7 @@ cancellable signal_context(const context& parent, std::initializer_list<int> sig
 // From now on each of these signals is sent to ch, as its number; without any named, all. Further calls with the same channel add
 // to what it gets. Each registered channel gets its own copy. Do not close a channel that is registered: the next
 // signal would panic. Panics with `os/signal: Notify using nil channel`.
-template <std::same_as<int>... Signal>
-void notify(send_chan<int> ch, Signal... signals) {
+template <std::same_as<int>... Signal> void notify(send_chan<int> ch, Signal... signals) {
   detail::signal_notify(std::move(ch), {signals...});
 }
 
@@ -54,8 +53,7 @@ void stop_notify(send_chan<int> ch);
 // A context that is over when one of these signals comes (without any named: any), the parent is over, or its cancel is
 // called. After a signal its cause is of signal_category(). The signals keep losing their former effect until
 // cancel is called, also when the context is over: call it in any case. Panics as with_cancel does.
-template <std::same_as<int>... Signal>
-cancellable notify_context(const context& parent, Signal... signals) {
+template <std::same_as<int>... Signal> cancellable notify_context(const context& parent, Signal... signals) {
   return detail::signal_context(parent, {signals...});
 }
 

@@ -19,7 +19,8 @@ struct debug_word {
 constexpr int any_number = 1'000'000'000;
 
 constexpr debug_word known[] = {
-    {"migrate"}, {"mprotectguards"}, {"noguards"}, {"nomembarrier"}, {"nopwait2"}, {"scheddetail", 1}, {"schedtrace", any_number},
+    {"migrate"},        {"mprotectguards"},         {"noguards"}, {"nomembarrier"}, {"nopwait2"},
+    {"scheddetail", 1}, {"schedtrace", any_number},
 };
 constexpr const char* known_text =
     "migrate, mprotectguards, noguards, nomembarrier, nopwait2, scheddetail=0 or 1, schedtrace=MILLISECONDS";

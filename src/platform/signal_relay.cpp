@@ -23,12 +23,13 @@ std::atomic<std::uint32_t> in_handler{0};
 std::atomic<std::uint32_t> wake{0};  // futex: 1 when something was noted
 
 #if defined(GOS_TSAN)
-constexpr int restart = 0;  // else a thread that sleeps in a system call would not wake to run the handler: race_interrupted()
+constexpr int restart = 0;  // or a thread that sleeps in a system call does not run the handler: race_interrupted()
 #else
 constexpr int restart = SA_RESTART;
 #endif
 
-struct sigaction before[signal_max + 1];  // the action that ours replaced; written while the signal is not relayed
+// The actions that ours replaced. Written while the signal is not relayed.
+struct sigaction before[signal_max + 1];
 
 void on_signal(int signal, siginfo_t*, void*) noexcept {
   const int saved_errno = errno;
@@ -60,7 +61,8 @@ signal_mask relayable_signals() noexcept {
       case SIGSEGV:
       case SIGBUS:
       case SIGFPE:
-      case SIGILL: break;
+      case SIGILL:
+        break;
       default:
         if (signal < 32 || (signal >= SIGRTMIN && signal <= SIGRTMAX)) all |= signal_bit(signal);
     }
@@ -82,7 +84,8 @@ void relay_disable(int signal) noexcept {
   struct sigaction present {};
   ::sigaction(signal, nullptr, &present);
   // First the action, so that what our handler sends again finds it.
-  if ((present.sa_flags & SA_SIGINFO) != 0 && present.sa_sigaction == on_signal) ::sigaction(signal, &before[signal], nullptr);
+  const bool ours = (present.sa_flags & SA_SIGINFO) != 0 && present.sa_sigaction == on_signal;
+  if (ours) ::sigaction(signal, &before[signal], nullptr);
   wanted.fetch_and(~signal_bit(signal), std::memory_order_seq_cst);  // seq_cst: pairs with on_signal()
   backoff wait;
   while (in_handler.load(std::memory_order_seq_cst) != 0) wait.pause();  // seq_cst: as above; and acquire
@@ -90,10 +93,13 @@ void relay_disable(int signal) noexcept {
 
 bool relay_active() noexcept { return wanted.load(std::memory_order_relaxed) != 0; }  // relaxed: a hint
 
-signal_mask relay_take() noexcept { return noted.exchange(0, std::memory_order_acquire); }  // acquire: pairs with on_signal()
+signal_mask relay_take() noexcept {
+  return noted.exchange(0, std::memory_order_acquire);  // acquire: pairs with on_signal()
+}
 
 void relay_wait() noexcept {
-  while (wake.exchange(0, std::memory_order_acquire) == 0) futex_wait(wake, 0);  // acquire: pairs with on_signal()
+  // acquire: pairs with on_signal().
+  while (wake.exchange(0, std::memory_order_acquire) == 0) futex_wait(wake, 0);
 }
 
 }  // namespace gos::rt

@@ -64,7 +64,8 @@ void lock_to_machine(goroutine* gp, machine* mp) noexcept {
   extra.locked_machine = mp;
   __atomic_store_n(&mp->locked, gp, __ATOMIC_RELAXED);  // relaxed: sysmon looks
   gp->flags = static_cast<std::uint8_t>(gp->flags | goroutine_flag::locked);
-  race_acquire(&mp->locked);  // after all who were locked to this thread before: its thread-locals are theirs in turn
+  // After all who were locked to this thread before: its thread-locals are theirs in turn.
+  race_acquire(&mp->locked);
 }
 
 void unlock_from_thread() noexcept {

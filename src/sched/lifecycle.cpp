@@ -248,7 +248,8 @@ void set_default_processor_count() noexcept {
 }
 
 void follow_default_procs() noexcept {
-  if (!sched.follows_default.load(std::memory_order_relaxed)) return;  // relaxed: looked at again under start_lock
+  // relaxed: looked at again under start_lock.
+  if (!sched.follows_default.load(std::memory_order_relaxed)) return;
   const int n = within_limit(default_procs());
   if (!start_lock.try_lock()) return;  // next time
   // relaxed: under start_lock. Somebody may have set it since the look above.

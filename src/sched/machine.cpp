@@ -46,9 +46,9 @@ bool clean_thread() noexcept {
 
 void start_thread(machine* mp) noexcept {
   if (thread_start(thread_body, mp, "gossamer", thread_stack_size)) return;
-  fatal("cannot start thread %d: the system's limit is reached (ulimit -u, cgroup pids.max); a goroutine that blocks its "
-        "thread holds one",
-        sched.machine_count.load(std::memory_order_relaxed));  // relaxed: a count
+  fatal("cannot start thread %d: the system's limit is reached (ulimit -u, cgroup pids.max); "
+        "a goroutine that blocks its thread holds one",
+        machine_total());
 }
 
 }  // namespace
@@ -74,8 +74,8 @@ machine* machine_new() noexcept {
 }
 
 void machine_left(machine* mp) noexcept {
-  mp->in_kernel.store(0, std::memory_order_relaxed);  // relaxed: nobody's, and without a processor
-  mp->alive.store(false, std::memory_order_relaxed);  // relaxed: for traces
+  mp->in_kernel.store(0, std::memory_order_relaxed);            // relaxed: nobody's, and without a processor
+  mp->alive.store(false, std::memory_order_relaxed);            // relaxed: for traces
   sched.machine_count.fetch_sub(1, std::memory_order_relaxed);  // relaxed: a count
   spin_guard guard(sched.lock);
   mp->free_next = free_machines;

@@ -81,7 +81,7 @@ struct alignas(cache_line_size) machine {
   machine* all_next = nullptr;             // immutable after publication
   std::atomic<bool> resting{false};        // asleep or in the poller, or stopped for good
   random_generator random;                 // owner: a plain thread's
-  machine* free_next = nullptr;            // under scheduler::lock: in the list of the free, or of those to be started
+  machine* free_next = nullptr;  // under scheduler::lock: in the list of the free, or of those to be started
 
   goroutine g0;  // the scheduler's own context; for a plain thread, its stand-in
 };

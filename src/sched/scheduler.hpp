@@ -62,7 +62,7 @@ struct scheduler {
   std::atomic<bool> started{false};
   std::atomic<machine*> machines{nullptr};  // all, linked by all_next
   std::atomic<int> machine_count{0};
-  std::atomic<bool> follows_default{false};  // max_procs is the default, and changes with it; written under start_lock
+  std::atomic<bool> follows_default{false};  // max_procs changes with the default; written under start_lock
   std::atomic<int> sysmon_thread{0};         // its id; 0 before it runs
   std::atomic<int> max_threads{10000};
   std::atomic<std::uint64_t> next_id{2};  // 1 is the first main goroutine
@@ -106,7 +106,7 @@ machine* machine_new() noexcept;
 void machine_adopt_thread(machine* mp) noexcept;  // the calling thread works as mp from now on
 void machine_thread_start(machine* mp) noexcept;  // its given processor is set
 void machine_threads_born() noexcept;             // on sysmon's thread: starts those that wait to be started
-void machine_left(machine* mp) noexcept;          // its thread is no machine's any more: counts, and keeps mp for the next
+void machine_left(machine* mp) noexcept;          // by its thread's last act: counts, and frees mp
 [[noreturn]] void thread_exhaustion(int limit) noexcept;
 
 // idle.cpp: who has which processor
@@ -122,7 +122,7 @@ void start_machine(processor* pp, bool searching) noexcept;
 void stop_searching(machine* mp, bool found) noexcept;
 void rest(machine* mp) noexcept;                       // no work: gives the processor up, sleeps or polls until there may be some
 void wait_for_processor(machine* mp) noexcept;         // without a processor: sleeps until given one
-void wait_for_quit(machine* mp) noexcept;              // without a processor: sleeps until told to leave the loop
+void wait_for_quit(machine* mp) noexcept;  // without a processor: sleeps until told to leave the loop
 bool wake_for_quit(machine* mp) noexcept;
 void wait_for_locked(machine* mp) noexcept;            // until the goroutine locked to mp is handed over
 void give_to_locked(machine* mp, goroutine* gp) noexcept;
@@ -144,7 +144,7 @@ void give_way(machine* mp, goroutine* gp) noexcept;  // to the back of the globa
 [[noreturn]] void stop_for_good() noexcept;
 
 // blocking.cpp
-void lock_to_machine(goroutine* gp, machine* mp) noexcept;  // gp runs there and in user mode, or has yet to run
+void lock_to_machine(goroutine* gp, machine* mp) noexcept;  // gp runs there in user mode, or has yet to run
 
 // revoke.cpp
 bool ask(processor* victim, std::uint32_t what) noexcept;  // polite: answered at the next passage
@@ -161,7 +161,8 @@ void sysmon_describe(const goroutine* crashed, std::int64_t timeout_ns) noexcept
 
 // trace.cpp
 void trace_init() noexcept;
-std::int64_t trace_if_due(std::int64_t now_ns) noexcept;  // on sysmon's thread: returns when to come again, or never_ns
+// On sysmon's thread. Returns in how many nanoseconds to come again, or never_ns.
+std::int64_t trace_if_due(std::int64_t now_ns) noexcept;
 
 // foreign.cpp
 machine* foreign_adopt() noexcept;  // the calling plain thread meets the runtime

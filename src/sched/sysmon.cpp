@@ -203,7 +203,8 @@ std::atomic<std::uint32_t> hurried{0};  // futex: 1 when there is work for sysmo
 
 void nap(std::int64_t ns) noexcept {
   futex_wait(hurried, 0, ns);
-  hurried.exchange(0, std::memory_order_seq_cst);  // seq_cst: before the looks at what it may be about, which come next
+  // seq_cst: before the looks at what it may be about, which come next.
+  hurried.exchange(0, std::memory_order_seq_cst);
 }
 
 void describe_crashed() noexcept {
@@ -227,7 +228,8 @@ void sysmon_wake() noexcept {
 }
 
 void sysmon_hurry() noexcept {
-  hurried.store(1, std::memory_order_release);  // release: pairs with nap(); and the work was put under scheduler::lock
+  // release: pairs with nap(); and the work was put under scheduler::lock.
+  hurried.store(1, std::memory_order_release);
   futex_wake(hurried, 1);
   sysmon_wake();
 }
@@ -294,8 +296,8 @@ void sysmon_body(void*) noexcept {
       const std::int64_t bound_ns = idle_beside ? turn_max_idle_beside_ns : turn_max_ns;
       delay_ns = delay_ns * 2 < bound_ns ? delay_ns * 2 : bound_ns;
     }
-    if (idle_since_ns != 0 && now_ns - idle_since_ns > rest_after_ns && !active_since_shrink && !shrinking && !trimming &&
-        trace_ns == never_ns) {
+    if (idle_since_ns != 0 && now_ns - idle_since_ns > rest_after_ns && !active_since_shrink && !shrinking &&
+        !trimming && trace_ns == never_ns) {
       sleep_until_needed();
       delay_ns = turn_min_ns;
       quiet_turns = 0;

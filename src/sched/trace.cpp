@@ -50,7 +50,7 @@ processor* processor_at(int id) noexcept {
 std::uint32_t waiting_at(const processor* pp) noexcept {
   return pp->queued() + (pp->next.load(std::memory_order_relaxed) != nullptr ? 1 : 0);
 }
-
+std::uint32_t ticks_at(const processor* pp) noexcept { return pp->tick.load(std::memory_order_relaxed); }
 machine* owner_of(const processor* pp) noexcept { return pp->owner.load(std::memory_order_relaxed); }
 
 int idle_machine_count() noexcept {
@@ -63,21 +63,25 @@ int idle_machine_count() noexcept {
 // Work waits, a processor is idle and nobody is on the way: a fast path's wake-up was missed, see INV2 of scheduler.hpp.
 bool searcher_is_missing(int procs) noexcept {
   // relaxed: a snapshot.
-  if (sched.idle_processors.load(std::memory_order_relaxed) == 0 || sched.searching.load(std::memory_order_relaxed) != 0) return false;
+  const bool idle = sched.idle_processors.load(std::memory_order_relaxed) != 0;
+  if (!idle || sched.searching.load(std::memory_order_relaxed) != 0) return false;
   bool any = sched.global_size.load(std::memory_order_relaxed) != 0;  // relaxed: as above
   for (int id = 0; id < procs && !any; ++id) any = processor_at(id)->queued() > 0;
   return any;
 }
 
 void print_summary(error_stream& out, std::int64_t now_ns, int procs) noexcept {
-  out.add("SCHED %lldms: gomaxprocs=%d idleprocs=%u threads=%d spinningthreads=%u needspinning=%d idlethreads=%d runqueue=%u [ ",
-          static_cast<long long>((now_ns - start_ns) / 1'000'000), procs,
-          sched.idle_processors.load(std::memory_order_relaxed), machine_total(),  // relaxed: a snapshot
-          sched.searching.load(std::memory_order_relaxed), searcher_is_missing(procs) ? 1 : 0, idle_machine_count(),
-          sched.global_size.load(std::memory_order_relaxed));
+  // relaxed, all: a snapshot.
+  const std::uint32_t idle = sched.idle_processors.load(std::memory_order_relaxed);
+  const std::uint32_t searching = sched.searching.load(std::memory_order_relaxed);
+  const std::uint32_t global = sched.global_size.load(std::memory_order_relaxed);
+  out.add("SCHED %lldms: gomaxprocs=%d idleprocs=%u threads=%d ",
+          static_cast<long long>((now_ns - start_ns) / 1'000'000), procs, idle, machine_total());
+  out.add("spinningthreads=%u needspinning=%d idlethreads=%d runqueue=%u [ ", searching,
+          searcher_is_missing(procs) ? 1 : 0, idle_machine_count(), global);
   for (int id = 0; id < procs; ++id) out.add("%u ", waiting_at(processor_at(id)));
   out.add("] schedticks=[ ");
-  for (int id = 0; id < procs; ++id) out.add("%u ", processor_at(id)->tick.load(std::memory_order_relaxed));  // relaxed: as above
+  for (int id = 0; id < procs; ++id) out.add("%u ", ticks_at(processor_at(id)));
   out.add("]\n");
 }
 
@@ -85,14 +89,17 @@ void print_summary(error_stream& out, std::int64_t now_ns, int procs) noexcept {
 struct number_text {
   char text[24] = "nil";
   number_text() = default;
-  explicit number_text(std::uint64_t number) { std::snprintf(text, sizeof text, "%llu", static_cast<unsigned long long>(number)); }
+  explicit number_text(std::uint64_t number) {
+    std::snprintf(text, sizeof text, "%llu", static_cast<unsigned long long>(number));
+  }
 };
 
 void print_processor(error_stream& out, const processor* pp) noexcept {
   const machine* mp = owner_of(pp);
-  out.add("  P%u: status=%s schedtick=%u m=%s runqsize=%u gfreecnt=%u\n", pp->id, mp != nullptr ? "running" : "idle",
-          pp->tick.load(std::memory_order_relaxed), (mp != nullptr ? number_text(mp->id) : number_text()).text,  // relaxed: a snapshot
-          waiting_at(pp), __atomic_load_n(&pp->free_count, __ATOMIC_RELAXED));  // relaxed: as above
+  out.add("  P%u: status=%s schedtick=%u m=%s runqsize=%u gfreecnt=%u\n", pp->id,
+          mp != nullptr ? "running" : "idle", ticks_at(pp),
+          (mp != nullptr ? number_text(mp->id) : number_text()).text, waiting_at(pp),
+          __atomic_load_n(&pp->free_count, __ATOMIC_RELAXED));  // relaxed: a snapshot
 }
 
 // The goroutine that a machine runs, by a pointer that may be stale: the record is still one of a goroutine.
@@ -122,19 +129,14 @@ const machine* machine_that_runs(const goroutine* gp) noexcept {
 }
 
 void print_goroutine(error_stream& out, const goroutine* gp) noexcept {
-  const goroutine_state state = gp->state.load(std::memory_order_relaxed);  // relaxed: a snapshot
+  const goroutine_state state = gp->state.load(std::memory_order_relaxed);          // relaxed: a snapshot
   const char* text = wait_reason_text(gp->reason.load(std::memory_order_relaxed));  // relaxed: as above
   const machine* mp = nullptr;
-  switch (state) {
-    case goroutine_state::dead: return;
-    case goroutine_state::runnable: text = "runnable"; break;
-    case goroutine_state::running:
-      text = "running";
-      mp = machine_that_runs(gp);
-      break;
-    case goroutine_state::waiting:
-    case goroutine_state::aged:
-    case goroutine_state::scanned: break;
+  if (state == goroutine_state::dead) return;
+  if (state == goroutine_state::runnable) text = "runnable";
+  if (state == goroutine_state::running) {
+    text = "running";
+    mp = machine_that_runs(gp);
   }
   const bool locked = (gp->flags & goroutine_flag::locked) != 0 && gp->extra != nullptr;
   const machine* home = locked ? gp->extra->locked_machine : nullptr;

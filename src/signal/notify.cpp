@@ -41,9 +41,9 @@ struct registration {
 
 struct registry {
   mutex lock;
-  std::vector<registration> all;              // under lock
-  int wanting[rt::signal_max + 1] = {};       // under lock: how many registrations have the signal
-  bool thread_started = false;                // under lock
+  std::vector<registration> all;         // under lock
+  int wanting[rt::signal_max + 1] = {};  // under lock: how many registrations have the signal
+  bool thread_started = false;           // under lock
 };
 
 // Lives for ever: signals come until the very end.
@@ -56,19 +56,25 @@ class signal_category_type final : public std::error_category {
  public:
   const char* name() const noexcept override { return "signal"; }
   std::string message(int signal) const override { return text_of(signal) + " signal received"; }
-  std::error_condition default_error_condition(int) const noexcept override { return std::errc::operation_canceled; }
+  std::error_condition default_error_condition(int) const noexcept override {
+    return std::errc::operation_canceled;
+  }
 
  private:
   // Go's words.
   static std::string text_of(int signal) {
+    // clang-format off
     static constexpr const char* texts[] = {
-        nullptr, "hangup", "interrupt", "quit", "illegal instruction", "trace/breakpoint trap", "aborted", "bus error",
-        "floating point exception", "killed", "user defined signal 1", "segmentation fault", "user defined signal 2",
-        "broken pipe", "alarm clock", "terminated", "stack fault", "child exited", "continued", "stopped (signal)", "stopped",
-        "stopped (tty input)", "stopped (tty output)", "urgent I/O condition", "CPU time limit exceeded",
-        "file size limit exceeded", "virtual timer expired", "profiling timer expired", "window changed", "I/O possible",
-        "power failure", "bad system call"};
-    if (signal >= 1 && signal < static_cast<int>(std::size(texts))) return texts[signal];
+        "hangup", "interrupt", "quit", "illegal instruction", "trace/breakpoint trap", "aborted", "bus error",
+        "floating point exception", "killed", "user defined signal 1", "segmentation fault",
+        "user defined signal 2", "broken pipe", "alarm clock", "terminated", "stack fault", "child exited",
+        "continued", "stopped (signal)", "stopped", "stopped (tty input)", "stopped (tty output)",
+        "urgent I/O condition", "CPU time limit exceeded", "file size limit exceeded",
+        "virtual timer expired", "profiling timer expired", "window changed", "I/O possible", "power failure",
+        "bad system call",
+    };
+    // clang-format on
+    if (signal >= 1 && signal <= static_cast<int>(std::size(texts))) return texts[signal - 1];
     return "signal " + std::to_string(signal);
   }
 };
@@ -81,8 +87,7 @@ signal_mask mask_of(std::initializer_list<int> list) {
   return mask & rt::relayable_signals();
 }
 
-template <class F>
-void for_each_signal(signal_mask mask, F f) {
+template <class F> void for_each_signal(signal_mask mask, F f) {
   for (; mask != 0; mask &= mask - 1) f(std::countr_zero(mask) + 1);
 }
 
@@ -109,7 +114,8 @@ std::vector<cancellation> pass_on(registry& r) {
 
 void cancel(const std::vector<cancellation>& all) {
   for (const cancellation& one : all) {
-    rt::cancel_tree(*rt::as_cancel(one.node.get()), make_error_code(context_errc::canceled), {one.signal, signal_category()});
+    rt::cancel_tree(*rt::as_cancel(one.node.get()), make_error_code(context_errc::canceled),
+                    {one.signal, signal_category()});
   }
 }
 
@@ -136,12 +142,11 @@ void start_thread(registry& r) {
     done.done();
   });
   done.wait();
-  if (!started) rt::fatal("cannot start the thread that passes signals on: the system's limit on threads is reached (ulimit -u)");
+  if (!started) rt::fatal("cannot start the thread for signals: the system's limit is reached (ulimit -u)");
   r.thread_started = true;
 }
 
-template <class Same>
-void enter(Same same, registration&& made, signal_mask wanted) {
+template <class Same> void enter(Same same, registration&& made, signal_mask wanted) {
   registry& r = signals();
   const std::lock_guard guard(r.lock);
   start_thread(r);
@@ -154,8 +159,7 @@ void enter(Same same, registration&& made, signal_mask wanted) {
   });
 }
 
-template <class Same>
-void leave(Same same) {
+template <class Same> void leave(Same same) {
   registry& r = signals();
   std::vector<cancellation> later;
   registration last;  // dies without the lock

@@ -284,7 +284,8 @@ TEST(RT, RT_08_a_goroutine_that_ends_while_bound_takes_its_thread_with_it) {
     EXPECT_TRUE(eventually([&] { return thread != 0 && !thread_exists(thread); }));
   }
   EXPECT_EQ(ended, count);
-  EXPECT_TRUE(eventually([] { return gos::runtime::stats().threads < 100; })) << gos::runtime::stats().threads;
+  EXPECT_TRUE(eventually([] { return gos::runtime::stats().threads < 100; }))
+      << gos::runtime::stats().threads;
 }
 
 TEST(RT, RT_08_with_many_at_once) {
@@ -329,13 +330,17 @@ TEST(RT, RT_10_going_over_the_thread_limit_is_fatal) {
   const int limit = 12;
   const auto result = run_child("death_rt", {"exhaustion", std::to_string(limit)});
   EXPECT_EQ(result.status, 2) << result;
-  EXPECT_TRUE(result.err.starts_with("runtime: program exceeds 12-thread limit\nfatal error: thread exhaustion\n")) << result;
+  EXPECT_TRUE(
+      result.err.starts_with("runtime: program exceeds 12-thread limit\nfatal error: thread exhaustion\n"))
+      << result;
 }
 
 TEST(RT, RT_10_so_is_a_limit_below_what_there_is) {
   const auto result = run_child("death_rt", {"lower-limit"});
   EXPECT_EQ(result.status, 2) << result;
-  EXPECT_TRUE(result.err.starts_with("runtime: program exceeds 3-thread limit\nfatal error: thread exhaustion\n")) << result;
+  EXPECT_TRUE(
+      result.err.starts_with("runtime: program exceeds 3-thread limit\nfatal error: thread exhaustion\n"))
+      << result;
 }
 
 // Traces ----------------------------------------------------------------------------------------------------------------
@@ -355,8 +360,9 @@ std::string traced(const std::string& debug, int wanted) {
   return result.err;
 }
 
-const std::regex summary(R"(SCHED (\d+)ms: gomaxprocs=3 idleprocs=\d+ threads=\d+ spinningthreads=\d+ needspinning=[01] )"
-                         R"(idlethreads=\d+ runqueue=\d+ \[ (\d+ ){3}\] schedticks=\[ (\d+ ){3}\])");
+const std::regex summary(
+    R"(SCHED (\d+)ms: gomaxprocs=3 idleprocs=\d+ threads=\d+ spinningthreads=\d+ needspinning=[01] )"
+    R"(idlethreads=\d+ runqueue=\d+ \[ (\d+ ){3}\] schedticks=\[ (\d+ ){3}\])");
 
 TEST(RT, RT_11_schedtrace_prints_a_line_every_so_many_milliseconds) {
   int last = 0;
@@ -370,8 +376,10 @@ TEST(RT, RT_11_schedtrace_prints_a_line_every_so_many_milliseconds) {
 }
 
 TEST(RT, RT_11_scheddetail_adds_a_line_for_each_processor_thread_and_goroutine) {
-  const std::regex processor(R"(  P\d+: status=(idle|running) schedtick=\d+ m=(\d+|nil) runqsize=\d+ gfreecnt=\d+)");
-  const std::regex thread(R"(  M\d+: p=(\d+|nil) curg=(\d+|nil) spinning=[01] blocked=[01] lockedg=(\d+|nil))");
+  const std::regex processor(
+      R"(  P\d+: status=(idle|running) schedtick=\d+ m=(\d+|nil) runqsize=\d+ gfreecnt=\d+)");
+  const std::regex thread(
+      R"(  M\d+: p=(\d+|nil) curg=(\d+|nil) spinning=[01] blocked=[01] lockedg=(\d+|nil))");
   const std::regex routine(R"(  G\d+: status=[^=]+ m=(\d+|nil) lockedm=(\d+|nil))");
   int processors = 0, threads = 0, routines = 0, summaries = 0;
   bool waiting = false, bound_one = false;
@@ -409,10 +417,13 @@ TEST(RT, RT_11_nothing_is_printed_unasked) {
 }
 
 TEST(RT, RT_11_a_setting_that_means_nothing_is_named) {
-  for (const char* odd : {"schedtrace", "schedtrace=", "schedtrace=x", "schedtrace=-5", "scheddetail=2", "fast"}) {
+  for (const char* odd :
+       {"schedtrace", "schedtrace=", "schedtrace=x", "schedtrace=-5", "scheddetail=2", "fast"}) {
     const auto result = run_child("death_rt", {"work"}, {std::string("GOS_DEBUG=migrate,") + odd});
     EXPECT_EQ(lines_of(result.err).size(), 1u) << result;
-    EXPECT_TRUE(result.err.starts_with(std::string("gossamer: GOS_DEBUG: ") + odd + " means nothing; it may have, ")) << result;
+    EXPECT_TRUE(
+        result.err.starts_with(std::string("gossamer: GOS_DEBUG: ") + odd + " means nothing; it may have, "))
+        << result;
     EXPECT_NE(result.err.find("schedtrace=MILLISECONDS"), std::string::npos) << result;
     EXPECT_EQ(result.status, 0) << result;
   }
@@ -462,10 +473,11 @@ std::string crash_copy(const std::string& mode, child_result& result) {
 
 TEST(RT, RT_12_crash_output_is_copied_to_one_more_file) {
   child_result result;
-  for (const auto& [mode, text] : std::map<std::string, std::string>{{"crash-panic", "panic: all is lost"},
-                                                                     {"crash-fatal", "fatal error: gos::run called from"},
-                                                                     {"crash-overflow", "fatal error: stack overflow"},
-                                                                     {"crash-replaced", "panic: all is lost"}}) {
+  for (const auto& [mode, text] :
+       std::map<std::string, std::string>{{"crash-panic", "panic: all is lost"},
+                                          {"crash-fatal", "fatal error: gos::run called from"},
+                                          {"crash-overflow", "fatal error: stack overflow"},
+                                          {"crash-replaced", "panic: all is lost"}}) {
     const std::string copy = crash_copy(mode, result);
     EXPECT_EQ(copy, result.err) << mode << ' ' << result;
     EXPECT_NE(copy.find(text), std::string::npos) << mode << ' ' << result;

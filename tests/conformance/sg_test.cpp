@@ -107,7 +107,8 @@ TEST(SG, SG_02_without_room_only_who_waits_gets_it) {
 }
 
 TEST(SG, SG_02_a_nil_channel_panics) {
-  EXPECT_EQ(panic_text([] { gos::notify(gos::send_chan<int>(), SIGUSR1); }), "os/signal: Notify using nil channel");
+  EXPECT_EQ(panic_text([] { gos::notify(gos::send_chan<int>(), SIGUSR1); }),
+            "os/signal: Notify using nil channel");
   gos::stop_notify(nullptr);
   gos::stop_notify(gos::make_chan<int>());
 }
@@ -302,11 +303,12 @@ TEST(SG, SG_04_a_context_is_cancelled_with_the_signal_as_its_cause) {
 }
 
 TEST(SG, SG_04_the_words_for_signals) {
-  for (const auto& [signal, text] : std::map<int, std::string>{{SIGHUP, "hangup"},
-                                                               {SIGQUIT, "quit"},
-                                                               {SIGTERM, "terminated"},
-                                                               {SIGUSR1, "user defined signal 1"},
-                                                               {SIGRTMIN, "signal " + std::to_string(SIGRTMIN)}}) {
+  for (const auto& [signal, text] :
+       std::map<int, std::string>{{SIGHUP, "hangup"},
+                                  {SIGQUIT, "quit"},
+                                  {SIGTERM, "terminated"},
+                                  {SIGUSR1, "user defined signal 1"},
+                                  {SIGRTMIN, "signal " + std::to_string(SIGRTMIN)}}) {
     auto [ctx, stop] = gos::notify_context(gos::background(), signal);
     std::raise(signal);
     ctx.done().recv();
@@ -348,7 +350,8 @@ TEST(SG, SG_04_stop_and_the_parent_cancel_it_too) {
   stop();
   std::raise(SIGUSR1);
   EXPECT_EQ(former.count, 2);
-  EXPECT_EQ(panic_text([] { gos::notify_context(gos::context(), SIGUSR1); }), "cannot create context from nil parent");
+  EXPECT_EQ(panic_text([] { gos::notify_context(gos::context(), SIGUSR1); }),
+            "cannot create context from nil parent");
 }
 
 TEST(SG, SG_04_several_contexts_and_channels_beside_each_other) {

@@ -20,7 +20,8 @@ char* argument = nullptr;  // the second of the command line
 [[gnu::noinline]] int thread_id() { return static_cast<int>(::syscall(SYS_gettid)); }
 
 template <class Predicate> bool eventually(Predicate pred) {
-  for (const auto end = std::chrono::steady_clock::now() + 60s; std::chrono::steady_clock::now() < end; gos::sleep(1ms)) {
+  for (const auto end = std::chrono::steady_clock::now() + 60s; std::chrono::steady_clock::now() < end;
+       gos::sleep(1ms)) {
     if (pred()) return true;
   }
   return false;
@@ -129,7 +130,8 @@ int follows() {
         wrong("the default did not go down");
       }
       confine_process(all);
-      if (!eventually([&] { return gos::runtime::max_procs() == procs; })) wrong("the default did not come back");
+      if (!eventually([&] { return gos::runtime::max_procs() == procs; }))
+        wrong("the default did not come back");
       if (clock::now() - before_change < 500ms) wrong("two changes in half a second");
     }
     if (gos::runtime::num_cpu() != cpus) wrong("num_cpu changed");
@@ -156,7 +158,8 @@ int keeps() {
     gos::runtime::set_default_max_procs();
     if (gos::runtime::max_procs() != 1) wrong("the default is not back at once");
     confine_process(all);
-    if (!eventually([&] { return gos::runtime::max_procs() == before; })) wrong("the default does not follow again");
+    if (!eventually([&] { return gos::runtime::max_procs() == before; }))
+      wrong("the default does not follow again");
     std::puts("keeps");
   });
 }

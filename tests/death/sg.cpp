@@ -61,5 +61,7 @@ int ends() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return run_mode({{"unregistered", unregistered}, {"registered", registered}, {"context", context}, {"ends", ends}}, argc, argv);
+  return run_mode(
+      {{"unregistered", unregistered}, {"registered", registered}, {"context", context}, {"ends", ends}},
+      argc, argv);
 }
