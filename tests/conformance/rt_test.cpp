@@ -273,7 +273,7 @@ TEST(RT, RT_08_a_goroutine_that_ends_while_bound_takes_its_thread_with_it) {
   const int count = rounds(40);
   for (int i = 0; i < count; ++i) {
     std::atomic<int> thread{0};
-    gos::go([&] {
+    gos::go([&, i] {
       gos::runtime::lock_os_thread();
       gos::runtime::lock_os_thread();
       mine.told = &ended;
