@@ -7,8 +7,6 @@
 #pragma once
 
 #if defined(GOS_TSAN)
-#include <unistd.h>
-
 extern "C" void __tsan_acquire(void* address);
 extern "C" void __tsan_release(void* address);
 extern "C" void AnnotateIgnoreReadsBegin(const char* file, int line);
@@ -30,13 +28,6 @@ namespace gos::rt {
 [[gnu::always_inline]] inline void race_release([[maybe_unused]] const void* address) noexcept {
 #if defined(GOS_TSAN)
   __tsan_release(const_cast<void*>(address));
-#endif
-}
-
-// A system call that TSan does not know was interrupted: TSan keeps the handler back until a call that it knows.
-inline void race_interrupted() noexcept {
-#if defined(GOS_TSAN)
-  ::usleep(0);
 #endif
 }
 

@@ -3,7 +3,6 @@
 
 #include <cerrno>
 
-#include "base/race.hpp"
 #include "platform/syscall.hpp"
 
 namespace gos::rt {
@@ -16,10 +15,7 @@ bool futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected, std::i
     timeout.tv_nsec = static_cast<long>(timeout_ns % 1'000'000'000);
     timeout_or_null = &timeout;
   }
-  if (sys_futex(&word, futex_op_wait_private, expected, timeout_or_null) == 0) return true;
-  const int error = errno;
-  if (error == EINTR) race_interrupted();
-  return error != ETIMEDOUT;
+  return sys_futex(&word, futex_op_wait_private, expected, timeout_or_null) == 0 || errno != ETIMEDOUT;
 }
 
 void futex_wake(std::atomic<std::uint32_t>& word, int count) noexcept {

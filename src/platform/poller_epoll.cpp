@@ -106,7 +106,6 @@ int poller::wait(poll_event* out, int capacity, std::int64_t timeout_ns) noexcep
   epoll_event events[128];
   capacity = std::min(capacity, static_cast<int>(std::size(events)));
   const int got = wait_nanoseconds(queue_fd_, events, capacity, timeout_ns);
-  if (got < 0 && errno == EINTR) race_interrupted();
   int count = 0;
   for (int i = 0; i < got; ++i) {
     if (events[i].data.ptr == this) {

@@ -13,20 +13,28 @@
 #include "base/spin.hpp"
 #include "platform/futex.hpp"
 
+#if defined(GOS_TSAN)
+extern "C" int __sigaction(int signal, const struct sigaction* action, struct sigaction* before) noexcept;
+#endif
+
 namespace gos::rt {
 
 namespace {
+
+int kernel_action(int signal, const struct sigaction* action, struct sigaction* old) noexcept {
+#if defined(GOS_TSAN)
+  // By its other name: TSan holds handlers of its sigaction back until the goroutine that was interrupted makes a call that
+  // TSan knows, which may be never. Ours needs no such care.
+  return ::__sigaction(signal, action, old);
+#else
+  return ::sigaction(signal, action, old);
+#endif
+}
 
 std::atomic<signal_mask> wanted{0};
 std::atomic<signal_mask> noted{0};
 std::atomic<std::uint32_t> in_handler{0};
 std::atomic<std::uint32_t> wake{0};  // futex: 1 when something was noted
-
-#if defined(GOS_TSAN)
-constexpr int restart = 0;  // or a thread that sleeps in a system call does not run the handler: race_interrupted()
-#else
-constexpr int restart = SA_RESTART;
-#endif
 
 // The actions that ours replaced. Written while the signal is not relayed.
 struct sigaction before[signal_max + 1];
@@ -71,21 +79,21 @@ signal_mask relayable_signals() noexcept {
 }
 
 void relay_enable(int signal) noexcept {
-  ::sigaction(signal, nullptr, &before[signal]);
+  kernel_action(signal, nullptr, &before[signal]);
   wanted.fetch_or(signal_bit(signal), std::memory_order_seq_cst);  // seq_cst: pairs with on_signal()
   struct sigaction action {};
   action.sa_sigaction = on_signal;
-  action.sa_flags = SA_SIGINFO | SA_ONSTACK | restart;
+  action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
   ::sigemptyset(&action.sa_mask);
-  ::sigaction(signal, &action, nullptr);
+  kernel_action(signal, &action, nullptr);
 }
 
 void relay_disable(int signal) noexcept {
   struct sigaction present {};
-  ::sigaction(signal, nullptr, &present);
+  kernel_action(signal, nullptr, &present);
   // First the action, so that what our handler sends again finds it.
   const bool ours = (present.sa_flags & SA_SIGINFO) != 0 && present.sa_sigaction == on_signal;
-  if (ours) ::sigaction(signal, &before[signal], nullptr);
+  if (ours) kernel_action(signal, &before[signal], nullptr);
   wanted.fetch_and(~signal_bit(signal), std::memory_order_seq_cst);  // seq_cst: pairs with on_signal()
   backoff wait;
   while (in_handler.load(std::memory_order_seq_cst) != 0) wait.pause();  // seq_cst: as above; and acquire

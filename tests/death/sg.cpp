@@ -61,6 +61,8 @@ int ends() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // Who starts programs in the background may have had them ignored.
+  for (const int signal : {SIGHUP, SIGINT, SIGTERM}) std::signal(signal, SIG_DFL);
   return run_mode(
       {{"unregistered", unregistered}, {"registered", registered}, {"context", context}, {"ends", ends}},
       argc, argv);
