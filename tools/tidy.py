@@ -21,7 +21,7 @@ FLOORS = [
     ["platform"],
     ["sched"],
     ["park"],
-    ["panic", "sync", "chan", "time", "context", "net"],
+    ["panic", "sync", "chan", "time", "context", "signal", "net"],
     ["api"],
 ]
 PLACE = {folder: (level, index) for level, row in enumerate(FLOORS) for index, folder in enumerate(row)}
@@ -41,6 +41,7 @@ IMPLEMENTS = {
     "chan": {"chan.hpp", "select.hpp"},
     "time": {"time.hpp"},
     "context": {"context.hpp", "error_group.hpp", "task_group.hpp"},
+    "signal": {"signal.hpp"},
     "net": {"net.hpp", "fd.hpp", "error.hpp"},
     "api": {"go.hpp", "runtime.hpp", "local.hpp"},
 }

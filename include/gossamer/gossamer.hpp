@@ -20,6 +20,7 @@
 #include <gossamer/select.hpp>
 #include <gossamer/semaphore.hpp>
 #include <gossamer/shared_mutex.hpp>
+#include <gossamer/signal.hpp>
 #include <gossamer/single_flight.hpp>
 #include <gossamer/task_group.hpp>
 #include <gossamer/time.hpp>

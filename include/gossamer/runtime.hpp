@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <system_error>
 
 namespace gos::runtime {
 
@@ -25,26 +26,54 @@ std::size_t num_goroutine();
 // CPUs this process may use, fixed at start.
 int num_cpu();
 
-// How many goroutines run at the same time. Default: the smallest of CPUs, affinity and the cgroup's
-// quota, or GOS_MAXPROCS. Source: Go runtime.GOMAXPROCS; contract RT-01..RT-05.
+// How many goroutines run at the same time: GOS_MAXPROCS, if that is a positive whole number, or what was
+// set, or else the default: the smaller of the CPUs in the runtime's affinity mask and the cgroup's CPU
+// quota, rounded up and at least 2. The default follows changes of both while the program runs, within a
+// second of activity (an idle program is not woken for it); a number from the environment or from
+// set_max_procs stays. What a goroutine does to its own thread's affinity (lock_os_thread) does not count:
+// taskset -a changes all threads. Source: Go runtime.GOMAXPROCS; contract RT-01..RT-05.
 int max_procs();
 
 // Sets it and returns the old number; n < 1 only asks. Takes effect while goroutines run: with a
 // smaller number, running ones give way at their next entry into the runtime, or within some tens of
-// milliseconds if they do not enter it. At most 4096.
+// milliseconds if they do not enter it. At most 4096. From now on the number follows the default no more,
+// also if n is what it was.
 int set_max_procs(int n);
 
-// The most OS threads the runtime may use; the old limit is returned. Going over it is fatal.
-// Default 10 000. n < 1 only asks. Source: Go debug.SetMaxThreads; contract RT-10.
+// Back to the default, in spite of GOS_MAXPROCS, at once; and it follows changes again.
+// Source: Go runtime.SetDefaultGOMAXPROCS; contract RT-04.
+void set_default_max_procs();
+
+// The most OS threads the runtime may use; the old limit is returned. Going over it, also by setting it
+// below the present number, is fatal: `runtime: program exceeds N-thread limit`, `fatal error: thread
+// exhaustion`. Threads are needed for goroutines that block theirs. Default 10 000. n < 1 only asks.
+// Source: Go debug.SetMaxThreads; contract RT-10.
 int set_max_threads(int n);
 
 // The calling goroutine's stack, or (all) one header line for each goroutine and where it was spawned.
+// Stops nothing; no environment variable changes it. From any thread. Source: Go runtime.Stack; contract RT-12.
 std::string stack_dump(bool all = false);
+
+// What a panic that nobody recovers, or another fatal error, prints to standard error goes to this file,
+// too. fd is duplicated: close yours when you like. A later call
+// replaces the file, -1 removes it. Returns why it failed (EBADF, EMFILE), and then nothing has changed.
+// The file should be one that a write does not wait for. From any thread.
+// Source: Go debug.SetCrashOutput; contract RT-12.
+std::error_code set_crash_output(int fd);
 
 statistics stats();
 
-// Keep the calling goroutine on its thread, and others off it, until as many unlocks. gos::pin is the
-// scope form. Nothing on a plain thread. Source: Go runtime.LockOSThread; contract RT-06, RT-07.
+// Keep the calling goroutine on its thread, and others off it, until as many unlocks; an unlock too many
+// does nothing. It may wait as any other; its processor goes to others meanwhile. Goroutines that it spawns are
+// not bound. gos::pin is the scope form. Nothing on a plain thread.
+//
+// For code that needs a thread of its own: GUI and graphics libraries, and whatever changes the thread (its
+// affinity, namespace, priority, signal mask). Undo such a change, or do not unlock: when a goroutine ends
+// while bound, its thread ends with it. No other thread of the runtime inherits anything from a bound one.
+// The main goroutine begins on the thread that called gos::run, and binding as its first act keeps it
+// there, on the process's first thread if that one called. When another goroutine ends bound to that
+// thread, the thread sleeps until run returns.
+// Source: Go runtime.LockOSThread; contract RT-06..RT-09.
 void lock_os_thread();
 void unlock_os_thread();
 

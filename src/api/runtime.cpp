@@ -1,6 +1,7 @@
 // runtime: numbers, dumps and settings. Each forwards to one verb of the scheduler.
 #include <gossamer/runtime.hpp>
 
+#include "base/fatal.hpp"
 #include "panic/stack_trace.hpp"
 #include "platform/stack.hpp"
 #include "platform/thread.hpp"
@@ -59,7 +60,11 @@ int max_procs() { return rt::set_processor_count(0); }
 
 int set_max_procs(int n) { return rt::set_processor_count(n); }
 
+void set_default_max_procs() { rt::set_default_processor_count(); }
+
 int set_max_threads(int n) { return rt::set_thread_limit(n); }
+
+std::error_code set_crash_output(int fd) { return {rt::crash_output(fd), std::generic_category()}; }
 
 std::string stack_dump(bool all) {
   std::string out;

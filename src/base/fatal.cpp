@@ -6,6 +6,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
+#include <fcntl.h>
 #include <unistd.h>
 
 namespace gos::rt {
@@ -15,16 +16,35 @@ crash_hook_function crash_hook = nullptr;
 namespace {
 std::atomic<bool> crashing{false};
 thread_local bool crashing_here = false;
-}  // namespace
+std::atomic<int> crash_fd{-1};
 
-void write_error(const char* text, std::size_t size) noexcept {
+void write_all(int fd, const char* text, std::size_t size) noexcept {
   while (size > 0) {
-    const ssize_t written = ::write(STDERR_FILENO, text, size);
+    const ssize_t written = ::write(fd, text, size);
     if (written < 0 && errno == EINTR) continue;
     if (written <= 0) return;
     text += written;
     size -= static_cast<std::size_t>(written);
   }
+}
+}  // namespace
+
+void write_error(const char* text, std::size_t size) noexcept {
+  write_all(STDERR_FILENO, text, size);
+  // relaxed, both: who set it made the descriptor before; and there is nothing else to see.
+  const int copy = crash_fd.load(std::memory_order_relaxed);
+  if (copy >= 0 && crashing.load(std::memory_order_relaxed)) write_all(copy, text, size);
+}
+
+int crash_output(int fd) noexcept {
+  int copy = -1;
+  if (fd != -1) {
+    copy = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (copy < 0) return errno;
+  }
+  const int before = crash_fd.exchange(copy, std::memory_order_relaxed);  // relaxed: as in write_error()
+  if (before >= 0) ::close(before);
+  return 0;
 }
 
 void write_error(const char* text) noexcept { write_error(text, std::strlen(text)); }

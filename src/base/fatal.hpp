@@ -22,8 +22,13 @@ extern crash_hook_function crash_hook;
 void crash_begin() noexcept;
 // Writes out what standard output has buffered if that needs no waiting, then ends with status.
 [[noreturn]] void crash_end(int status) noexcept;
-// Writes all of text to standard error, retrying short writes. Async-signal-safe.
+// Writes all of text to standard error, retrying short writes; from crash_begin() on also to the crash output.
+// Async-signal-safe.
 void write_error(const char* text, std::size_t size) noexcept;
 void write_error(const char* text) noexcept;
+
+// From now on a copy of fd is the crash output, in place of the one before; -1: none is. Returns 0 or an errno value, and
+// changes nothing then. Any thread.
+int crash_output(int fd) noexcept;
 
 }  // namespace gos::rt

@@ -187,7 +187,9 @@ context without_cancel(const context& parent) {
 void cancel_function::operator()(std::error_code cause) const {
   if (node_.get() == nullptr) detail::raise_runtime_error("invalid memory address or nil pointer dereference");
   const std::error_code err = make_error_code(context_errc::canceled);
-  rt::cancel_tree(*rt::as_cancel(node_.get()), err, cause ? cause : err);
+  rt::cancel_node& node = *rt::as_cancel(node_.get());
+  rt::cancel_tree(node, err, cause ? cause : err);
+  if (node.stop != nullptr) node.stop(node);
 }
 
 }  // namespace gos

@@ -109,6 +109,9 @@ struct cancel_node : tree_node {
 
   // Immutable once the node is handed out.
   std::optional<time_point> own_deadline;
+  // Called after each cancel_function of this node, also one that comes too late: a context of signals goes on
+  // suppressing them until then.
+  void (*stop)(cancel_node& node) = nullptr;
 
   // live -> over, once; by way of ending if done exists. Written under lock; read by anybody.
   std::atomic<stage> state{stage::live};

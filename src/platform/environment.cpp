@@ -1,22 +1,88 @@
-// environment: looks a word up in GOS_DEBUG, a list separated by commas.
+// environment: looks words up in GOS_DEBUG, a list separated by commas.
 #include "platform/environment.hpp"
 
+#include <charconv>
 #include <cstdlib>
 #include <string_view>
 
+#include "base/fatal.hpp"
+
 namespace gos::rt {
 
-bool debug_flag(const char* word) noexcept {
+namespace {
+
+struct debug_word {
+  std::string_view name;
+  int number_max = 0;  // 0: stands alone; else name=N with N up to this
+};
+
+constexpr int any_number = 1'000'000'000;
+
+constexpr debug_word known[] = {
+    {"migrate"},        {"mprotectguards"},         {"noguards"}, {"nomembarrier"}, {"nopwait2"},
+    {"scheddetail", 1}, {"schedtrace", any_number},
+};
+constexpr const char* known_text =
+    "migrate, mprotectguards, noguards, nomembarrier, nopwait2, scheddetail=0 or 1, schedtrace=MILLISECONDS";
+
+// Cuts the first entry off the list.
+std::string_view take_entry(std::string_view& rest) noexcept {
+  const std::size_t comma = rest.find(',');
+  const std::string_view entry = rest.substr(0, comma);
+  rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
+  return entry;
+}
+
+std::string_view list() noexcept {
   const char* value = std::getenv("GOS_DEBUG");
-  if (value == nullptr) return false;
-  std::string_view rest(value);
-  while (!rest.empty()) {
-    const std::size_t comma = rest.find(',');
-    if (rest.substr(0, comma) == word) return true;
-    if (comma == std::string_view::npos) return false;
-    rest.remove_prefix(comma + 1);
+  return value != nullptr ? std::string_view(value) : std::string_view();
+}
+
+// The N of word=N, or -1.
+int number_of(std::string_view entry, std::string_view word) noexcept {
+  if (entry.size() <= word.size() + 1 || !entry.starts_with(word) || entry[word.size()] != '=') return -1;
+  const char* const end = entry.data() + entry.size();
+  int number = -1;
+  const auto [stop, error] = std::from_chars(entry.data() + word.size() + 1, end, number);
+  return error == std::errc() && stop == end && number >= 0 && number <= any_number ? number : -1;
+}
+
+bool meaningful(std::string_view entry) noexcept {
+  for (const debug_word& word : known) {
+    if (word.number_max == 0 && entry == word.name) return true;
+    const int number = number_of(entry, word.name);
+    if (number >= 0 && number <= word.number_max && word.number_max > 0) return true;
+  }
+  return entry.empty();
+}
+
+}  // namespace
+
+bool debug_flag(const char* word) noexcept {
+  for (std::string_view rest = list(); !rest.empty();) {
+    if (take_entry(rest) == word) return true;
   }
   return false;
+}
+
+int debug_number(const char* word) noexcept {
+  for (std::string_view rest = list(); !rest.empty();) {
+    const int number = number_of(take_entry(rest), word);
+    if (number >= 0) return number;
+  }
+  return 0;
+}
+
+void debug_complain() noexcept {
+  for (std::string_view rest = list(); !rest.empty();) {
+    const std::string_view entry = take_entry(rest);
+    if (meaningful(entry)) continue;
+    write_error("gossamer: GOS_DEBUG: ");
+    write_error(entry.data(), entry.size());
+    write_error(" means nothing; it may have, separated by commas: ");
+    write_error(known_text);
+    write_error("\n");
+  }
 }
 
 }  // namespace gos::rt

@@ -3,8 +3,15 @@
 
 namespace gos::rt {
 
-// True when GOS_DEBUG, a list separated by commas, has the entry `word`. Known to this floor: nomembarrier, nopwait2,
-// mprotectguards (no MADV_GUARD_INSTALL), noguards (canaries only). Read once per caller, at start.
+// GOS_DEBUG is a list separated by commas, of words and of word=number. What there is: the table in environment.cpp.
+
+// True when the list has the entry `word`.
 bool debug_flag(const char* word) noexcept;
+
+// N when the list has the entry `word=N` with a number from 0 to 1 000 000 000, the first if there are several; else 0.
+int debug_number(const char* word) noexcept;
+
+// Writes one line to standard error for each entry that means nothing, with all that would; such entries have no effect.
+void debug_complain() noexcept;
 
 }  // namespace gos::rt

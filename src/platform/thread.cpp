@@ -70,13 +70,15 @@ bool thread_start(void (*body)(void*), void* argument, const char* name, std::si
   return error == 0;
 }
 
-int cpu_count_now() noexcept {
+int thread_id() noexcept { return static_cast<int>(::gettid()); }
+
+int cpu_count_now(int thread) noexcept {
   // The kernel wants room for all CPUs it could have, which may be more than a cpu_set_t holds.
   for (int capacity = CPU_SETSIZE; capacity <= (1 << 20); capacity *= 2) {
     cpu_set_t* set = CPU_ALLOC(static_cast<std::size_t>(capacity));
     if (set == nullptr) break;
     const std::size_t bytes = CPU_ALLOC_SIZE(static_cast<std::size_t>(capacity));
-    const bool known = ::sched_getaffinity(0, bytes, set) == 0;
+    const bool known = ::sched_getaffinity(thread, bytes, set) == 0;
     const int error = errno;
     const int count = known ? CPU_COUNT_S(bytes, set) : 0;
     CPU_FREE(set);
@@ -100,7 +102,7 @@ int default_procs_for(int affinity_count, const char* root) noexcept {
   return std::min(affinity_count, limit);
 }
 
-int default_procs() noexcept { return default_procs_for(cpu_count_now(), ""); }
+int default_procs(int thread) noexcept { return default_procs_for(cpu_count_now(thread), ""); }
 
 void thread_yield() noexcept { ::sched_yield(); }
 

@@ -13,13 +13,16 @@ bool thread_start(void (*body)(void*), void* argument, const char* name, std::si
 // CPUs in the affinity mask of the thread that asked first; fixed from then on, at least 1. Any thread.
 int cpu_count() noexcept;
 
-// CPUs in the affinity mask of the calling thread now, at least 1.
-int cpu_count_now() noexcept;
+// The number by which the system knows the calling thread.
+int thread_id() noexcept;
 
-// The default number of processors now (contract RT-02): the smaller of the current affinity mask of the calling thread and
+// CPUs in the affinity mask of a thread of this process (0: the calling one) now, at least 1.
+int cpu_count_now(int thread = 0) noexcept;
+
+// The default number of processors now (contract RT-02): the smaller of the current affinity mask of that thread and
 // the cgroup CPU quota rounded up, where the quota never lowers it below 2. At least 1. Any thread; reads a few files: tens
 // of microseconds.
-int default_procs() noexcept;
+int default_procs(int thread = 0) noexcept;
 
 // The rule behind default_procs(), for a known affinity and a file system seen below `root` ("" is the real one).
 int default_procs_for(int affinity_count, const char* root) noexcept;

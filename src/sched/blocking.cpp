@@ -50,33 +50,33 @@ void timers_changed(std::int64_t when_ns) noexcept {
   if (unwatched) wake_one();
 }
 
+// In user mode, too: a call into the runtime may go on with the goroutine on another thread, and it is the thread it was
+// on before the call that it is to stay on (RT-09).
 void lock_to_thread() noexcept {
-  machine* mp = kernel_enter();
-  if (mp->pp != nullptr) {
-    goroutine* gp = mp->current;
-    goroutine_extra& extra = goroutine_extra_of(*gp);
-    if (extra.lock_count++ == 0) {
-      extra.locked_machine = mp;
-      mp->locked = gp;
-      gp->flags = static_cast<std::uint8_t>(gp->flags | goroutine_flag::locked);
-      race_acquire(&mp->locked);  // after all who were locked to this thread before: its thread-locals are theirs in turn
-    }
-  }
-  kernel_leave();
+  machine* mp = this_machine();
+  if (mp == &gos_thread_nobody || mp->foreign) return;
+  lock_to_machine(mp->current, mp);
+}
+
+void lock_to_machine(goroutine* gp, machine* mp) noexcept {
+  goroutine_extra& extra = goroutine_extra_of(*gp);
+  if (extra.lock_count++ != 0) return;
+  extra.locked_machine = mp;
+  __atomic_store_n(&mp->locked, gp, __ATOMIC_RELAXED);  // relaxed: sysmon looks
+  gp->flags = static_cast<std::uint8_t>(gp->flags | goroutine_flag::locked);
+  // After all who were locked to this thread before: its thread-locals are theirs in turn.
+  race_acquire(&mp->locked);
 }
 
 void unlock_from_thread() noexcept {
-  machine* mp = kernel_enter();
-  if (mp->pp != nullptr) {
-    goroutine* gp = mp->current;
-    if (gp->extra != nullptr && gp->extra->lock_count > 0 && --gp->extra->lock_count == 0) {
-      race_release(&mp->locked);
-      gp->extra->locked_machine = nullptr;
-      mp->locked = nullptr;
-      gp->flags = static_cast<std::uint8_t>(gp->flags & ~goroutine_flag::locked);
-    }
-  }
-  kernel_leave();
+  machine* mp = this_machine();
+  if (mp == &gos_thread_nobody || mp->foreign) return;
+  goroutine* gp = mp->current;
+  if (gp->extra == nullptr || gp->extra->lock_count == 0 || --gp->extra->lock_count != 0) return;
+  race_release(&mp->locked);
+  gp->extra->locked_machine = nullptr;
+  __atomic_store_n(&mp->locked, nullptr, __ATOMIC_RELAXED);  // relaxed: sysmon looks
+  gp->flags = static_cast<std::uint8_t>(gp->flags & ~goroutine_flag::locked);
 }
 
 }  // namespace gos::rt

@@ -335,13 +335,25 @@ void wait_for_processor(machine* mp) noexcept {
 bool wake_for_quit(machine* mp) noexcept {
   sched.lock.lock();
   mp->quit.store(true, std::memory_order_relaxed);  // relaxed: sleepers read it under lock
-  const bool sleeping = mp->idle;
-  if (sleeping) idle_machine_remove_locked(mp);
+  const bool sleeping = mp->idle || mp->parked;
+  if (mp->idle) idle_machine_remove_locked(mp);
   const bool polling = sched.poll_machine == mp;
   sched.lock.unlock();
   if (sleeping) wake_machine(mp);
   if (polling) sched.events().wake();
   return sleeping || polling;
+}
+
+void wait_for_quit(machine* mp) noexcept {
+  for (;;) {
+    sched.lock.lock();
+    mp->parked = !mp->quit.load(std::memory_order_relaxed);  // relaxed: under lock
+    const bool done = !mp->parked;
+    sched.lock.unlock();
+    if (done) return;
+    sleep_machine(mp, never_ns);
+    mp->wake.store(0, std::memory_order_relaxed);  // relaxed: what woke us is told under lock
+  }
 }
 
 void wait_for_locked(machine* mp) noexcept {

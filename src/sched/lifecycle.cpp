@@ -1,6 +1,8 @@
 // lifecycle: the runtime's start at first use, the set of processors, the main goroutine, the end.
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <new>
 
 #include "base/race.hpp"
@@ -24,15 +26,17 @@ namespace {
 
 spin_lock start_lock;
 
-// GOS_MAXPROCS: a positive whole number; anything else means the default (RT-01).
-int initial_procs() noexcept {
+// The number of processors for a wish of 1 or more.
+int within_limit(int n) noexcept { return n < max_procs_limit ? n : max_procs_limit; }
+
+// GOS_MAXPROCS: a positive whole number, or 0: anything else means the default (RT-01).
+int procs_from_environment() noexcept {
   const char* text = std::getenv("GOS_MAXPROCS");
-  if (text != nullptr && *text >= '0' && *text <= '9') {
-    char* end = nullptr;
-    const unsigned long value = std::strtoul(text, &end, 10);
-    if (*end == '\0' && value > 0) return value < max_procs_limit ? static_cast<int>(value) : max_procs_limit;
-  }
-  return default_procs();
+  if (text == nullptr) return 0;
+  int value = 0;
+  const char* const end = text + std::strlen(text);
+  const auto [stop, error] = std::from_chars(text, end, value);
+  return error == std::errc() && stop == end && value > 0 ? within_limit(value) : 0;
 }
 
 std::uint64_t seed_from_environment() noexcept {
@@ -105,9 +109,13 @@ void start_locked() noexcept {
   sched.normal = membarrier_available ? revoke_state::none : revoke_state::fenced;
   sched.stack_class = stack_default_class();
   sched.migrate = debug_flag("migrate");
+  debug_complain();
+  trace_init();
   seed = seed_from_environment();
   signals_init(on_fault);
-  const int procs = initial_procs();
+  const int wanted = procs_from_environment();
+  const int procs = wanted != 0 ? wanted : within_limit(default_procs());
+  sched.follows_default.store(wanted == 0, std::memory_order_relaxed);  // relaxed: written under start_lock
   cpu_count();  // fixed now (RT-05)
   sched.max_procs.store(procs, std::memory_order_relaxed);  // relaxed: published by started
   for (int id = 0; id < procs; ++id) {
@@ -173,12 +181,12 @@ bool poller_ensure_open() noexcept {
   return true;
 }
 
-int set_processor_count(int n) noexcept {
-  ensure_started();
-  if (n > max_procs_limit) n = max_procs_limit;
-  spin_guard one_at_a_time(start_lock);
+namespace {
+
+// Under start_lock. n is 1 or more.
+void resize(int n) noexcept {
   const int old = sched.max_procs.load(std::memory_order_relaxed);  // relaxed: written under start_lock
-  if (n < 1 || n == old) return old;
+  if (n == old) return;
   const int existing = sched.processor_count.load(std::memory_order_relaxed);  // relaxed: written under start_lock
   for (int id = existing; id < n; ++id) {
     sched.processors[id].store(processor_new(id), std::memory_order_relaxed);  // relaxed: published by the count
@@ -216,9 +224,40 @@ int set_processor_count(int n) noexcept {
   // relaxed: they exist.
   for (int id = n; id < old; ++id) ask(sched.processors[id].load(std::memory_order_relaxed), request::reschedule);
   wake_one();
+}
+
+}  // namespace
+
+int set_processor_count(int n) noexcept {
+  ensure_started();
+  spin_guard one_at_a_time(start_lock);
+  const int old = sched.max_procs.load(std::memory_order_relaxed);  // relaxed: written under start_lock
+  if (n < 1) return old;
+  sched.follows_default.store(false, std::memory_order_relaxed);  // relaxed: looked at again under start_lock
+  resize(within_limit(n));
   return old;
 }
 
+void set_default_processor_count() noexcept {
+  ensure_started();
+  // Not by this thread's affinity, which may be its own affair. relaxed: a number.
+  const int n = within_limit(default_procs(sched.sysmon_thread.load(std::memory_order_relaxed)));
+  spin_guard one_at_a_time(start_lock);
+  sched.follows_default.store(true, std::memory_order_relaxed);  // relaxed: as above
+  resize(n);
+}
+
+void follow_default_procs() noexcept {
+  // relaxed: looked at again under start_lock.
+  if (!sched.follows_default.load(std::memory_order_relaxed)) return;
+  const int n = within_limit(default_procs());
+  if (!start_lock.try_lock()) return;  // next time
+  // relaxed: under start_lock. Somebody may have set it since the look above.
+  if (sched.follows_default.load(std::memory_order_relaxed)) resize(n);
+  start_lock.unlock();
+}
+
+// gp begins on this thread, locked to it (RT-09), and unlocks itself as its first act.
 void run_main_goroutine(goroutine* gp) noexcept {
   machine* before = this_machine();
   machine* mp = machine_new();
@@ -228,19 +267,25 @@ void run_main_goroutine(goroutine* gp) noexcept {
   if (first.exchange(false, std::memory_order_relaxed)) gp->id = 1;
   race_release(gp);
   machine_adopt_thread(mp);
+  mp->home = true;
+  lock_to_machine(gp, mp);
   sched.machine_count.fetch_add(1, std::memory_order_relaxed);  // relaxed: a count
   sched.foreign_started.fetch_add(1, std::memory_order_relaxed);  // relaxed: a counter
   gp->state.store(goroutine_state::runnable, std::memory_order_relaxed);  // relaxed: for dumps
   processor* pp = idle_processor_take();
-  if (pp != nullptr) attach(mp, pp);  // otherwise the loop queues gp and waits
-  mp->handoff = gp;
+  if (pp != nullptr) {
+    attach(mp, pp);
+    mp->handoff = gp;
+  } else {
+    goroutine_list one;
+    one.push_back(gp);
+    global_push_list(one);
+  }
   scheduler_loop(mp);
   signal_stack_detach();
   thread_self_set(before);
   leave_before_exit(mp);
-  mp->in_kernel.store(0, std::memory_order_relaxed);  // relaxed: nobody's, and without a processor
-  sched.machine_count.fetch_sub(1, std::memory_order_relaxed);  // relaxed: a count
-  machine_free(mp);
+  machine_left(mp);
   // Once more, to come before the destructors of statics that were first made while it ran (SP-11).
   std::atexit(stop_for_exit);
 }
@@ -253,7 +298,9 @@ int set_thread_limit(int n) noexcept {
   ensure_started();
   // relaxed: a limit, nothing is published with it.
   if (n < 1) return sched.max_threads.load(std::memory_order_relaxed);
-  return sched.max_threads.exchange(n, std::memory_order_relaxed);  // relaxed: as above
+  const int old = sched.max_threads.exchange(n, std::memory_order_relaxed);  // relaxed: as above
+  if (machine_total() > n) thread_exhaustion(n);
+  return old;
 }
 
 int idle_processor_count() noexcept {

@@ -56,6 +56,8 @@ struct alignas(cache_line_size) machine {
   std::uint32_t float_default = 0;   // float_control() of float_initial
   float_environment float_initial{};  // what goroutines start with
   bool foreign = false;  // immutable: a plain thread
+  bool home = false;     // owner: a thread that waits in run_main_goroutine, not one that we made
+  bool leaving = false;  // owner: a goroutine ended while locked to the thread; nobody runs here any more
   bool searching = false;  // owner: counted in scheduler::searching
   goroutine* handoff = nullptr;   // owner: for g0, run this next
   goroutine* gave_way = nullptr;  // owner: for g0, others before this one
@@ -72,11 +74,14 @@ struct alignas(cache_line_size) machine {
   machine* idle_next = nullptr;            // under scheduler::lock
   std::atomic<processor*> given{nullptr};  // by the waker, before wake
   bool given_searching = false;            // by the waker, before wake
+  bool parked = false;                     // under scheduler::lock: leaving, and asleep until quit
+  std::atomic<bool> alive{false};          // has a thread; for traces
+  std::uint32_t id = 0;                    // immutable after publication; for traces
   goroutine* locked = nullptr;             // owner: the goroutine that is locked to this thread
   machine* all_next = nullptr;             // immutable after publication
   std::atomic<bool> resting{false};        // asleep or in the poller, or stopped for good
   random_generator random;                 // owner: a plain thread's
-  machine* free_next = nullptr;            // under scheduler::lock
+  machine* free_next = nullptr;  // under scheduler::lock: in the list of the free, or of those to be started
 
   goroutine g0;  // the scheduler's own context; for a plain thread, its stand-in
 };

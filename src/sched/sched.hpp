@@ -184,6 +184,7 @@ void set_exit_status(int status) noexcept;
 
 // Limits and numbers. Any mode, any thread. A limit below 1 only asks for the present one; both return the one before.
 int set_processor_count(int n) noexcept;
+void set_default_processor_count() noexcept;  // and from now on it follows the default
 int set_thread_limit(int n) noexcept;
 std::size_t goroutine_count() noexcept;
 std::uint64_t goroutine_started() noexcept;  // ever

@@ -55,12 +55,15 @@ struct scheduler {
   std::int64_t sleeper_deadline_ns = never_ns;  // under lock
   machine* poll_machine = nullptr;          // under lock: blocked in the poller
   goroutine* free_goroutines = nullptr;     // under lock
+  machine* births = nullptr;                // under lock: sysmon is to start their threads
 
   std::atomic<bool> poll_busy{false};  // somebody looks at the poller
   std::atomic<std::int64_t> last_poll_ns{0};
   std::atomic<bool> started{false};
   std::atomic<machine*> machines{nullptr};  // all, linked by all_next
   std::atomic<int> machine_count{0};
+  std::atomic<bool> follows_default{false};  // max_procs changes with the default; written under start_lock
+  std::atomic<int> sysmon_thread{0};         // its id; 0 before it runs
   std::atomic<int> max_threads{10000};
   std::atomic<std::uint64_t> next_id{2};  // 1 is the first main goroutine
   std::atomic<std::uint64_t> foreign_started{0};  // goroutines spawned by plain threads, and main ones
@@ -94,6 +97,7 @@ class poll_batch {
 
 // lifecycle.cpp
 void ensure_started() noexcept;  // thread-safe
+void follow_default_procs() noexcept;  // on sysmon's thread, seldom: reads files
 bool poller_ensure_open() noexcept;
 [[noreturn]] void stack_overflowed(const goroutine* gp, const stack_slot& slot, const void* address) noexcept;
 
@@ -101,7 +105,9 @@ bool poller_ensure_open() noexcept;
 machine* machine_new() noexcept;
 void machine_adopt_thread(machine* mp) noexcept;  // the calling thread works as mp from now on
 void machine_thread_start(machine* mp) noexcept;  // its given processor is set
-void machine_free(machine* mp) noexcept;
+void machine_threads_born() noexcept;             // on sysmon's thread: starts those that wait to be started
+void machine_left(machine* mp) noexcept;          // by its thread's last act: counts, and frees mp
+[[noreturn]] void thread_exhaustion(int limit) noexcept;
 
 // idle.cpp: who has which processor
 void attach(machine* mp, processor* pp) noexcept;
@@ -116,6 +122,7 @@ void start_machine(processor* pp, bool searching) noexcept;
 void stop_searching(machine* mp, bool found) noexcept;
 void rest(machine* mp) noexcept;                       // no work: gives the processor up, sleeps or polls until there may be some
 void wait_for_processor(machine* mp) noexcept;         // without a processor: sleeps until given one
+void wait_for_quit(machine* mp) noexcept;  // without a processor: sleeps until told to leave the loop
 bool wake_for_quit(machine* mp) noexcept;
 void wait_for_locked(machine* mp) noexcept;            // until the goroutine locked to mp is handed over
 void give_to_locked(machine* mp, goroutine* gp) noexcept;
@@ -136,6 +143,9 @@ void attach_stack(processor* pp, goroutine* gp) noexcept;
 void give_way(machine* mp, goroutine* gp) noexcept;  // to the back of the global queue
 [[noreturn]] void stop_for_good() noexcept;
 
+// blocking.cpp
+void lock_to_machine(goroutine* gp, machine* mp) noexcept;  // gp runs there in user mode, or has yet to run
+
 // revoke.cpp
 bool ask(processor* victim, std::uint32_t what) noexcept;  // polite: answered at the next passage
 bool ask_machine(machine* mp, std::uint32_t what) noexcept;
@@ -146,7 +156,13 @@ void share(processor* pp, bool with_next) noexcept;        // half of what waits
 // sysmon.cpp
 void sysmon_body(void*) noexcept;
 void sysmon_wake() noexcept;  // a processor begins to run
+void sysmon_hurry() noexcept;  // there is work for sysmon itself: it turns at once
 void sysmon_describe(const goroutine* crashed, std::int64_t timeout_ns) noexcept;  // crash_hook, on sysmon's thread
+
+// trace.cpp
+void trace_init() noexcept;
+// On sysmon's thread. Returns in how many nanoseconds to come again, or never_ns.
+std::int64_t trace_if_due(std::int64_t now_ns) noexcept;
 
 // foreign.cpp
 machine* foreign_adopt() noexcept;  // the calling plain thread meets the runtime

@@ -7,7 +7,8 @@
 // the slice, too, and put to rest, so that a lone computation keeps nobody awake.
 // It also makes good what the fast paths may miss: work beside idle processors, late timers, I/O that
 // nobody looked at for 10 ms. It gives memory back (shrink.cpp, stack_pool.cpp), ends the process when
-// run's thread is held at the end (end_if_held), and says what it knows of a stack that overflowed.
+// run's thread is held at the end (end_if_held), and says what it knows of a stack that overflowed. It starts the threads
+// that others must not (machine.cpp), sees to changes of the default number of processors, and prints traces (trace.cpp).
 //
 // It is no machine: fire and on_event run here, too, without a processor.
 //
@@ -18,6 +19,7 @@
 
 #include "platform/clock.hpp"
 #include "platform/futex.hpp"
+#include "platform/thread.hpp"
 #include "sched/poll_source.hpp"
 #include "sched/sched.hpp"
 
@@ -34,6 +36,7 @@ constexpr std::int64_t turn_max_idle_beside_ns = 1'000'000;
 constexpr std::int64_t poll_late_ns = 10'000'000;
 constexpr std::int64_t rest_after_ns = 50'000'000;
 constexpr std::int64_t shrink_interval_ns = 1'000'000'000;
+constexpr std::int64_t default_interval_ns = 1'000'000'000;
 constexpr std::size_t trim_max = 64;  // free stacks in one turn
 #if defined(GOS_TSAN)
 constexpr std::int64_t exit_patience_ns = 3'000'000'000;  // a report takes long
@@ -183,7 +186,8 @@ void sleep_until_needed() noexcept {
     // relaxed: under lock; and who ended a main goroutine has a processor.
     const int idle_processors = static_cast<int>(sched.idle_processors.load(std::memory_order_relaxed));
     idle = idle_processors >= sched.max_procs.load(std::memory_order_relaxed) &&
-           sched.main_ended_ns.load(std::memory_order_relaxed) == 0 && !stirred.load(std::memory_order_relaxed);
+           sched.main_ended_ns.load(std::memory_order_relaxed) == 0 && sched.births == nullptr &&
+           !stirred.load(std::memory_order_relaxed);
   }
   if (idle) {
     // acquire: pairs with sysmon_wake().
@@ -195,9 +199,12 @@ void sleep_until_needed() noexcept {
 std::atomic<const goroutine*> crashed_goroutine{nullptr};
 std::atomic<std::uint32_t> described{0};  // futex: 1 when sysmon has said what it knows
 
+std::atomic<std::uint32_t> hurried{0};  // futex: 1 when there is work for sysmon itself
+
 void nap(std::int64_t ns) noexcept {
-  static std::atomic<std::uint32_t> never_woken{0};
-  futex_wait(never_woken, 0, ns);
+  futex_wait(hurried, 0, ns);
+  // seq_cst: before the looks at what it may be about, which come next.
+  hurried.exchange(0, std::memory_order_seq_cst);
 }
 
 void describe_crashed() noexcept {
@@ -220,6 +227,13 @@ void sysmon_wake() noexcept {
   futex_wake(sleeping, 1);
 }
 
+void sysmon_hurry() noexcept {
+  // release: pairs with nap(); and the work was put under scheduler::lock.
+  hurried.store(1, std::memory_order_release);
+  futex_wake(hurried, 1);
+  sysmon_wake();
+}
+
 void sysmon_describe(const goroutine* crashed, std::int64_t timeout_ns) noexcept {
   crashed_goroutine.store(crashed, std::memory_order_release);  // release: pairs with describe_crashed()
   sysmon_wake();
@@ -232,15 +246,24 @@ void sysmon_body(void*) noexcept {
   int quiet_turns = 0;
   std::int64_t idle_since_ns = 0;
   std::int64_t last_shrink_ns = 0;
+  std::int64_t last_default_ns = monotonic_ns();
+  std::int64_t trace_ns = never_ns;  // until the next trace
   bool active_since_shrink = false;
   bool shrinking = false;  // a pass is under way
   bool trimming = false;
+  sched.sysmon_thread.store(thread_id(), std::memory_order_relaxed);  // relaxed: a number
   for (;;) {
-    nap(delay_ns);
+    nap(delay_ns < trace_ns ? delay_ns : trace_ns);
     describe_crashed();
+    machine_threads_born();
     // relaxed: seen late, it does no harm.
     if (sched.exiting.load(std::memory_order_relaxed)) stop_for_good();
     const std::int64_t now_ns = monotonic_ns();
+    trace_ns = trace_if_due(now_ns);
+    if (now_ns - last_default_ns >= default_interval_ns) {
+      last_default_ns = now_ns;
+      follow_default_procs();
+    }
     bool acted = false;
     const bool running = turn(now_ns, acted);
     // relaxed: a note; made before the processor that it tells of became idle again (under lock).
@@ -273,7 +296,8 @@ void sysmon_body(void*) noexcept {
       const std::int64_t bound_ns = idle_beside ? turn_max_idle_beside_ns : turn_max_ns;
       delay_ns = delay_ns * 2 < bound_ns ? delay_ns * 2 : bound_ns;
     }
-    if (idle_since_ns != 0 && now_ns - idle_since_ns > rest_after_ns && !active_since_shrink && !shrinking && !trimming) {
+    if (idle_since_ns != 0 && now_ns - idle_since_ns > rest_after_ns && !active_since_shrink && !shrinking &&
+        !trimming && trace_ns == never_ns) {
       sleep_until_needed();
       delay_ns = turn_min_ns;
       quiet_turns = 0;

@@ -70,8 +70,9 @@ void ended(machine* mp, goroutine* gp) noexcept {
   // relaxed: a counter that only the owner writes.
   pp->finished.store(pp->finished.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   if (GOS_UNLIKELY((gp->flags & goroutine_flag::locked) != 0)) {
-    race_release(&mp->locked);  // pairs with lock_to_thread()
+    race_release(&mp->locked);  // pairs with lock_to_thread() and thread_body()
     mp->locked = nullptr;
+    mp->leaving = true;
   }
   const bool is_main = gp->extra != nullptr && gp->extra->home != nullptr;
   const bool special = gp->flags != 0 || is_main;
@@ -185,6 +186,11 @@ void switch_away_slow(machine* mp, goroutine* gp, goroutine* next) noexcept {
 
 void scheduler_loop(machine* mp) noexcept {
   for (;;) {
+    if (GOS_UNLIKELY(mp->leaving)) {
+      hand_off(detach(mp));
+      if (mp->home) wait_for_quit(mp);
+      return;
+    }
     goroutine* gp = mp->handoff;
     mp->handoff = nullptr;
     if (mp->locked != nullptr) {
