@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-STANDARD = """any atomic chrono cstdio exception expected functional iostream iterator memory mutex numeric optional ranges
+STANDARD = """any atomic chrono csignal cstdio exception expected functional iostream iterator memory mutex numeric optional ranges
               shared_mutex span stdexcept string string_view system_error thread utility vector""".split()
 GIVEN = re.compile(r"<!-- given:(.*?)-->", re.DOTALL)
 LEFT_OUT = re.compile(r"<!-- not compiled:.*?-->", re.DOTALL)

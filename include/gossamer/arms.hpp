@@ -21,7 +21,7 @@
 // Waiting here and elsewhere is one queue: first come, first served as the object's own page says.
 // Ordering: the edges of the plain operation (lock, acquire, join, wait), if the arm is taken; none otherwise.
 //
-// Timers, tickers and signals come on channels: gos::recv(t.channel(), f). No C++ library and not Go has the rest.
+// Timers, tickers and signals come on channels: gos::recv(t.channel(), f), gos::recv(signals, f).
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,7 @@
 // Select arms beyond channels: locks, semaphores, goroutines, wait groups, descriptors, stop tokens, contexts.
 #include <gossamer/fd.hpp>
 
+#include <csignal>
 #include <mutex>
 #include <shared_mutex>
 #include <stop_token>
@@ -183,6 +184,23 @@ TEST(Arms, a_stop_token_and_a_context) {
   EXPECT_EQ(gos::select({gos::cancelled(ctx, [] {}), gos::after(1h, [] {})}), 0u);
   EXPECT_EQ(gos::select({gos::stopped(std::stop_token()), gos::after(brief, [] {})}), 1u)
       << "no state: never";
+}
+
+// Signals come on a channel.
+TEST(Arms, a_signal) {
+  auto signals = gos::make_chan<int>(1);
+  gos::notify(signals, SIGUSR2);
+  gos::mutex m;
+  m.lock();
+  gos::go([] {
+    gos::sleep(brief);
+    ::kill(::getpid(), SIGUSR2);
+  });
+  int got = 0;
+  EXPECT_EQ(gos::select({gos::locked(m), gos::recv(signals, [&](std::optional<int> s) { got = *s; })}), 1u);
+  EXPECT_EQ(got, SIGUSR2);
+  gos::stop_notify(signals);
+  m.unlock();
 }
 
 // One statement, one park, every kind of arm; each of them in its turn.
