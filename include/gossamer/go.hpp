@@ -178,8 +178,9 @@ void yield();
 // Source: Go runtime.Goexit; contract PD-09.
 [[noreturn]] void goexit();
 
-// Calls f(), which may block its thread, and returns its result. Others run meanwhile, from 20 us
-// on; without it, a blocking call is noticed after 10 ms. Exceptions pass through.
+// Calls f(), which may block its thread, and returns its result. Others run meanwhile: from 20 us on in a busy program,
+// after 10 ms at the latest in a quiet one; without it, a blocking call is noticed after 10 to 20 ms. Exceptions pass
+// through.
 // Source: Go runtime entersyscall; contract SC-10.
 template <std::invocable F>
 auto blocking(F&& f) -> std::invoke_result_t<F> {

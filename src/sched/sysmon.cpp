@@ -3,7 +3,7 @@
 // Each turn it looks at every processor that runs. One whose tick has not moved for a time slice
 // (10 ms) while work waits is asked to give way; if that is not answered (user code that never enters
 // the runtime, or a blocking call nobody told us of) the processor is taken from the thread and
-// handed on. In a section marked blocking 20 us are enough, if work waits. If nothing waits it is taken after
+// handed on. In a section marked blocking 20 us from its first sight are enough, if work waits. If nothing waits it is taken after
 // the slice, too, and put to rest, so that a lone computation keeps nobody awake.
 // It also makes good what the fast paths may miss: work beside idle processors, late timers, I/O that
 // nobody looked at for 10 ms. It gives memory back (shrink.cpp, stack_pool.cpp), ends the process when
@@ -81,24 +81,26 @@ void forget_blocking_elsewhere(machine* mp) noexcept {
   mp->blocking.compare_exchange_strong(marked, nullptr, std::memory_order_relaxed, std::memory_order_relaxed);  // relaxed: a hint
 }
 
-// True if something was done.
+// The goroutine on mp is in a section marked blocking.
+bool is_blocking(const machine* mp) noexcept {
+  // relaxed: hints, both.
+  const goroutine* blocking = mp->blocking.load(std::memory_order_relaxed);
+  return blocking != nullptr && blocking == __atomic_load_n(&mp->current, __ATOMIC_RELAXED);
+}
+
+// True if something was done, or is to be done soon.
 bool watch(processor* pp, observation& last, std::int64_t now_ns) noexcept {
   machine* mp = pp->owner.load(std::memory_order_acquire);  // acquire: pairs with attach()
   if (mp != nullptr) forget_blocking_elsewhere(mp);
   const std::uint32_t tick = pp->tick.load(std::memory_order_relaxed);  // relaxed: compared with itself
   if (mp != last.owner || tick != last.tick) {
     last = {tick, mp, now_ns, 0};
-    return false;
+    return mp != nullptr && is_blocking(mp) && work_waits(pp, now_ns);
   }
   // A timer that was firing when its processor went away came back to a heap that nobody has.
   if (mp == nullptr) return pp->timers.next_ns() < now_ns - slice_ns && pp->timers.run(now_ns) > 0;
   const std::int64_t held_ns = now_ns - last.since_ns;
-  // relaxed: hints, both.
-  goroutine* blocking = mp->blocking.load(std::memory_order_relaxed);
-  if (blocking != nullptr && blocking == __atomic_load_n(&mp->current, __ATOMIC_RELAXED) && held_ns >= blocking_ns &&
-      work_waits(pp, now_ns)) {
-    return take_processor(pp);
-  }
+  if (is_blocking(mp) && held_ns >= blocking_ns && work_waits(pp, now_ns)) return take_processor(pp);
   if (held_ns < slice_ns) return false;
   if (!work_waits(pp, now_ns)) return take_processor(pp);
   if (last.asked_ns == 0) {
