@@ -73,8 +73,12 @@ void stop_for_exit() {
     while (!mp->resting.load(std::memory_order_relaxed) && monotonic_ns() < deadline_ns) {  // relaxed: a hint
       ask_machine(mp, request::reschedule);
       membarrier_all();
-      // acquire: pairs with kernel_leave(). In user mode with the request set: it will stop at its entry.
-      if (mp->in_kernel.load(std::memory_order_acquire) == 0) break;
+      // acquire: pairs with kernel_leave(). In user mode with the request set: it will stop at its entry. The second look
+      // is for a machine that has just got a processor, and dropped the request, on its way out.
+      if (mp->in_kernel.load(std::memory_order_acquire) == 0 &&
+          mp->revoked.load(std::memory_order_acquire) != sched.normal) {
+        break;
+      }
       wait.pause();
     }
   }

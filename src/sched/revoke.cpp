@@ -148,8 +148,11 @@ machine* take_begin(processor* victim) noexcept {
 
 void take_end(machine* mp, bool keep) noexcept {
   if (!keep) mp->pp->owner.store(nullptr, std::memory_order_relaxed);  // relaxed: published with the processor's next owner
+  // Kept: what others had asked for meanwhile is still to be served. relaxed: written under revoker, which is held.
+  const bool asked = mp->requests.load(std::memory_order_relaxed) != 0;
   // release: pairs with resolve(): what we did to the processor is seen by the machine.
-  mp->revoked.store(keep ? sched.normal : revoke_state::gone, std::memory_order_release);
+  mp->revoked.store(keep ? (asked ? revoke_state::requested : sched.normal) : revoke_state::gone,
+                    std::memory_order_release);
   mp->revoker.unlock();
 }
 
