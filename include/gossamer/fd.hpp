@@ -26,21 +26,22 @@
 namespace gos {
 
 namespace detail {
+// Fails with `why` when the limit, if there is one, came first.
 result<void> wait_fd(int fd, bool for_writing, const select_arm* limit, std::error_code why);
 select_arm fd_arm(int fd, bool for_writing) noexcept;
 
 template <class S> result<void> wait_fd_unless(int fd, bool for_writing, const S& stop) {
   const typename stop_traits<S>::limit limit(stop);
-  const auto why = [&]() -> std::error_code {
-    if constexpr (std::is_same_v<stop_result<S>, bool>)
-      return std::make_error_code(std::errc::operation_canceled);
-    else return limit.outcome(false);
-  };
-  const select_arm arm = limit.arm();
-  auto waited =
-      limit.over() ? result<void>(std::unexpected(error(why(), "wait"))) : wait_fd(fd, for_writing, &arm, {});
-  if (!waited && !waited.error().code()) return std::unexpected(error(why(), "wait"));
-  return waited;
+  if (!limit.over()) {
+    const select_arm arm = limit.arm();
+    result<void> waited = wait_fd(fd, for_writing, &arm, {});
+    if (waited || waited.error().code()) return waited;
+  }
+  if constexpr (std::is_same_v<stop_result<S>, bool>) {
+    return std::unexpected(error(std::make_error_code(std::errc::operation_canceled), "wait"));
+  } else {
+    return std::unexpected(error(limit.outcome(false), "wait"));
+  }
 }
 }  // namespace detail
 

@@ -84,15 +84,13 @@ class join_object final : public select_object {
     return !announced_ && shared.take(arm);
   }
 
-  void leave(bool) noexcept override {
-    // acq_rel: pairs with finish(). relaxed: nothing was announced that must be taken back.
-    const std::uint32_t before = announced_
-                                     ? state_.bits_.fetch_and(~joiner_waits, std::memory_order_acq_rel)
-                                     : state_.bits_.fetch_and(~joiner_waits, std::memory_order_relaxed);
-    if (!announced_ || (before & finished) == 0) return;
-    // acquire: pairs with wake_joiner().
-    for (rt::backoff wait; (state_.bits_.load(std::memory_order_acquire) & joiner_seen) == 0;) wait.pause();
-    rt::race_acquire(&state_);
+  void leave(bool won) noexcept override {
+    // acq_rel: pairs with finish().
+    if (announced_ && (state_.bits_.fetch_and(~joiner_waits, std::memory_order_acq_rel) & finished) != 0) {
+      // acquire: pairs with wake_joiner().
+      for (rt::backoff wait; (state_.bits_.load(std::memory_order_acquire) & joiner_seen) == 0;) wait.pause();
+    }
+    if (won) rt::race_acquire(&state_);
   }
 
   std::uint8_t reason() const noexcept override { return static_cast<std::uint8_t>(rt::wait_reason::join); }

@@ -245,7 +245,6 @@ class joined_objects {
     }
   }
 
-  bool any() const noexcept { return count_ != 0; }
   bool taken() const noexcept { return taken_; }  // by ourselves: no wake-up comes
 
  private:

@@ -25,9 +25,6 @@ void relay_enable(int signal) noexcept;
 // noted until then can be taken on return.
 void relay_disable(int signal) noexcept;
 
-// Are any relayed? Any thread; a hint.
-bool relay_active() noexcept;
-
 // What was noted since the last time. Any thread.
 signal_mask relay_take() noexcept;
 

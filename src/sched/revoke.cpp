@@ -148,7 +148,8 @@ machine* take_begin(processor* victim) noexcept {
 
 void take_end(machine* mp, bool keep) noexcept {
   if (!keep) mp->pp->owner.store(nullptr, std::memory_order_relaxed);  // relaxed: published with the processor's next owner
-  // Kept: what others had asked for meanwhile is still to be served. relaxed: written under revoker, which is held.
+  // Kept: what others have asked for is still to be served. relaxed: they ask under revoker, which is held; a request that
+  // is none any more costs the machine a look.
   const bool asked = mp->requests.load(std::memory_order_relaxed) != 0;
   // release: pairs with resolve(): what we did to the processor is seen by the machine.
   mp->revoked.store(keep ? (asked ? revoke_state::requested : sched.normal) : revoke_state::gone,

@@ -3,8 +3,8 @@
 // Each turn it looks at every processor that runs. One whose tick has not moved for a time slice
 // (10 ms) while work waits is asked to give way; if that is not answered (user code that never enters
 // the runtime, or a blocking call nobody told us of) the processor is taken from the thread and
-// handed on. In a section marked blocking 20 us from its first sight are enough, if work waits. If nothing waits it is taken after
-// the slice, too, and put to rest, so that a lone computation keeps nobody awake.
+// handed on. In a section marked blocking 20 us from its first sight are enough, if work waits. If
+// nothing waits it is taken after the slice, too, and put to rest, so that a lone computation keeps nobody awake.
 // It also makes good what the fast paths may miss: work beside idle processors, late timers, I/O that
 // nobody looked at for 10 ms. It gives memory back (shrink.cpp, stack_pool.cpp), ends the process when
 // run's thread is held at the end (end_if_held), and says what it knows of a stack that overflowed. It starts the threads
