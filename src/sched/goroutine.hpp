@@ -83,12 +83,16 @@ struct alignas(cache_line_size) goroutine {
   std::uint64_t parent_id = 0;
   void* spawn_pc = nullptr;               // return address of the spawn statement
   std::atomic<const void*> wait_object{nullptr};
+  std::atomic<std::int64_t> since_ns{0};  // when it began to wait, by scheduler::coarse_ns
   struct goroutine_extra* extra = nullptr;  // what few goroutines have; stays with the record when the goroutine ends
   void* locals = nullptr;                   // goroutine_local's table; owned by src/api/local.cpp
   void* panics = nullptr;                   // running deferred calls and panics, innermost first; owned by src/panic
 
   void (*body)(void* closure) = nullptr;  // runs and destroys the callable
+  // The time at which a limited wait ends on its own; written by those who set limits, around their park.
+  std::atomic<std::int64_t> deadline_ns{no_deadline_ns};
 
+  static constexpr std::int64_t no_deadline_ns = INT64_MAX;
   static constexpr std::size_t inline_closure_size = 112;
   alignas(16) std::byte inline_closure[inline_closure_size] = {};
 

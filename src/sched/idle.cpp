@@ -122,6 +122,7 @@ void attach(machine* mp, processor* pp) noexcept {
   if (pp->countdown == 0) pp->countdown = 1;  // given up when a look was due: without it, the next would be at 2^32 picks
   // release: pairs with ask(), take_begin() and watch().
   pp->owner.store(mp, std::memory_order_release);
+  if (sysmon_sleeps()) sched.coarse_ns.store(monotonic_ns(), std::memory_order_relaxed);  // relaxed: told to people only
   mp->revoked.store(sched.normal, std::memory_order_release);  // release: pairs with ask_machine() and take_begin()
   sysmon_wake();
 }

@@ -129,8 +129,9 @@ void fiber_ended(goroutine* left) noexcept;
 [[gnu::always_inline]] inline void park(wait_reason reason, const void* object) noexcept {
   machine* mp = this_machine();
   goroutine* gp = mp->current;
-  // relaxed: for dumps, and for who looks with a debugger.
+  // relaxed, all: for dumps, and for who looks with a debugger.
   gp->reason.store(reason, std::memory_order_relaxed);
+  gp->since_ns.store(sched.coarse_ns.load(std::memory_order_relaxed), std::memory_order_relaxed);
   gp->wait_object.store(object, std::memory_order_relaxed);
   if (GOS_UNLIKELY(mp->pp == nullptr)) {
     park_thread(mp);

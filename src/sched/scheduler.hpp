@@ -41,6 +41,9 @@ struct scheduler {
   std::atomic<std::uint32_t> searching{0};
   std::atomic<std::uint32_t> global_size{0};
   std::atomic<std::int32_t> poll_waiters{0};
+  // The clock as sysmon last read it, or who took an idle processor: at most some 10 ms late while anything runs. For
+  // what is only told to people.
+  std::atomic<std::int64_t> coarse_ns{0};
   revoke_state normal = revoke_state::none;  // of machine::revoked; immutable after start
   std::uint8_t stack_class = 0;              // default; immutable after start
   bool migrate = false;                      // GOS_DEBUG=migrate; immutable after start
@@ -155,6 +158,7 @@ void share(processor* pp, bool with_next) noexcept;        // half of what waits
 
 // sysmon.cpp
 void sysmon_body(void*) noexcept;
+bool sysmon_sleeps() noexcept;  // until a processor runs: a hint
 void sysmon_wake() noexcept;  // a processor begins to run
 void sysmon_hurry() noexcept;  // there is work for sysmon itself: it turns at once
 void sysmon_describe(const goroutine* crashed, std::int64_t timeout_ns) noexcept;  // crash_hook, on sysmon's thread

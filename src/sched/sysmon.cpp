@@ -221,6 +221,8 @@ void describe_crashed() noexcept {
 
 }  // namespace
 
+bool sysmon_sleeps() noexcept { return sleeping.load(std::memory_order_relaxed) != 0; }  // relaxed: a hint
+
 void sysmon_wake() noexcept {
   if (!stirred.load(std::memory_order_relaxed)) stirred.store(true, std::memory_order_relaxed);  // relaxed: see sysmon_body()
   // relaxed: the processor was taken under scheduler::lock, which orders this look after sysmon's store.
@@ -261,6 +263,7 @@ void sysmon_body(void*) noexcept {
     // relaxed: seen late, it does no harm.
     if (sched.exiting.load(std::memory_order_relaxed)) stop_for_good();
     const std::int64_t now_ns = monotonic_ns();
+    sched.coarse_ns.store(now_ns, std::memory_order_relaxed);  // relaxed: told to people only
     trace_ns = trace_if_due(now_ns);
     if (now_ns - last_default_ns >= default_interval_ns) {
       last_default_ns = now_ns;
