@@ -58,7 +58,8 @@ void run_main_body(void* storage) {
 }
 
 // crash_hook: what a crash report says of a goroutine beyond the error itself.
-void describe_goroutine(const void* which) noexcept {
+void describe_goroutine(const void* which, rt::crash_part part) noexcept {
+  if (part != rt::crash_part::the_goroutine) return;
   const auto* gp = static_cast<const goroutine*>(which);
   std::string text;
   if (gp == nullptr) {

@@ -80,7 +80,7 @@ void fatal(const char* format, ...) noexcept {
   if (end > sizeof text - 2) end = sizeof text - 2;
   text[end] = '\n';
   write_error(text, end + 1);
-  if (crash_hook != nullptr) crash_hook(nullptr);
+  if (crash_hook != nullptr) crash_hook(nullptr, crash_part::the_goroutine);
   crash_end(2);
 }
 

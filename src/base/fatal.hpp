@@ -10,9 +10,14 @@
 
 namespace gos::rt {
 
-// Upcall slot: adds what is known of a goroutine (its stack, who spawned it) to a crash report. Null:
-// the calling one. May allocate.
-using crash_hook_function = void (*)(const void* goroutine) noexcept;
+// What a crash report says beyond the error itself.
+enum class crash_part {
+  the_goroutine,  // the stack of the goroutine given, who spawned it; null: the calling one
+  the_others,     // all goroutines but the one given; null: all
+};
+
+// Upcall slot: writes a part of a crash report with write_error(). May allocate.
+using crash_hook_function = void (*)(const void* goroutine, crash_part part) noexcept;
 extern crash_hook_function crash_hook;
 
 // Prints `fatal error: ` + the formatted text, calls crash_hook, exits with status 2.

@@ -213,7 +213,7 @@ void describe_crashed() noexcept {
   // acquire: pairs with sysmon_describe().
   const goroutine* gp = crashed_goroutine.load(std::memory_order_acquire);
   if (GOS_LIKELY(gp == nullptr)) return;
-  if (crash_hook != nullptr) crash_hook(gp);
+  if (crash_hook != nullptr) crash_hook(gp, crash_part::the_goroutine);
   described.store(1, std::memory_order_release);  // release: pairs with sysmon_describe()
   futex_wake(described, 1);
   stop_for_good();
