@@ -367,6 +367,7 @@ void wait_for_locked(machine* mp) noexcept {
     // acquire: pairs with give_to_locked(), whose wake-up may be yet to come when a late one brought us here.
     given = mp->given.exchange(nullptr, std::memory_order_acquire);
   } while (given == nullptr);
+  if (sched.exiting.load(std::memory_order_acquire)) stop_for_good();  // acquire: pairs with stop_for_exit()
   attach(mp, given);
 }
 
