@@ -56,45 +56,6 @@ processor* processor_new(int id) noexcept {
   return pp;
 }
 
-// The process is about to run static destructors: every machine stops for good at its next entry
-// into the runtime. Those that are inside are waited for, a second in all. User code that never enters
-// cannot be stopped.
-void stop_for_exit() {
-  machine* self_machine = this_machine();
-  sched.exit_machine.store(self_machine, std::memory_order_relaxed);  // relaxed: published by exiting
-  // seq_cst: pairs with find_runnable() and acquire_processor().
-  if (sched.exiting.exchange(true, std::memory_order_seq_cst)) return;
-  const std::int64_t deadline_ns = monotonic_ns() + 1'000'000'000;
-  // acquire: pairs with machine_new().
-  for (machine* mp = sched.machines.load(std::memory_order_acquire); mp != nullptr; mp = mp->all_next) {
-    if (mp == self_machine || mp->foreign) continue;
-    backoff wait;
-    // Asked again and again: a request is dropped when the processor changes hands.
-    while (!mp->resting.load(std::memory_order_relaxed) && monotonic_ns() < deadline_ns) {  // relaxed: a hint
-      const bool asked = ask_machine(mp, request::reschedule);
-      membarrier_all();
-      // acquire: pairs with kernel_leave(). In user mode it will stop at its entry if it has to ask for a processor there, or
-      // finds our request. Only ours: who takes a processor, or work from it, sets the same word and asks for nothing. The
-      // second look is for a machine that has just got a processor, and dropped the request, on its way out.
-      if (mp->in_kernel.load(std::memory_order_acquire) == 0) {
-        const revoke_state state = mp->revoked.load(std::memory_order_acquire);  // acquire: as above
-        if (state == revoke_state::gone || (asked && state != sched.normal)) break;
-      }
-      wait.pause();
-    }
-  }
-#if defined(GOS_ASAN)
-  // What goroutines that never ended still hold is reachable, not leaked.
-  for (std::size_t index = goroutine_capacity(); index-- > 0;) {
-    goroutine* gp = goroutine_at(index);
-    __lsan_register_root_region(gp, sizeof *gp);
-    if (gp->stack_base == nullptr) continue;
-    const stack_slot slot = gp->stack();
-    __lsan_register_root_region(slot.low(), static_cast<std::size_t>(slot.top() - slot.low()));
-  }
-#endif
-}
-
 // The home of a main goroutine is out of its loop: sysmon need not end the process, unless it does already.
 void leave_before_exit(machine* mp) noexcept {
   // relaxed: set by main_ended() before it told us to quit, under lock.
@@ -165,6 +126,45 @@ void stack_overflowed(const goroutine* gp, const stack_slot& slot, const void* a
   write_error(text);
   sysmon_describe(gp, 500'000'000);
   crash_end(2);
+}
+
+// The process is about to run static destructors: every machine stops for good at its next entry
+// into the runtime. Those that are inside are waited for, a second in all. User code that never enters
+// cannot be stopped.
+void stop_for_exit() noexcept {
+  machine* self_machine = this_machine();
+  sched.exit_machine.store(self_machine, std::memory_order_relaxed);  // relaxed: published by exiting
+  // seq_cst: pairs with find_runnable() and acquire_processor().
+  if (sched.exiting.exchange(true, std::memory_order_seq_cst)) return;
+  const std::int64_t deadline_ns = monotonic_ns() + 1'000'000'000;
+  // acquire: pairs with machine_new().
+  for (machine* mp = sched.machines.load(std::memory_order_acquire); mp != nullptr; mp = mp->all_next) {
+    if (mp == self_machine || mp->foreign) continue;
+    backoff wait;
+    // Asked again and again: a request is dropped when the processor changes hands.
+    while (!mp->resting.load(std::memory_order_relaxed) && monotonic_ns() < deadline_ns) {  // relaxed: a hint
+      const bool asked = ask_machine(mp, request::reschedule);
+      membarrier_all();
+      // acquire: pairs with kernel_leave(). In user mode it will stop at its entry if it has to ask for a processor there, or
+      // finds our request. Only ours: who takes a processor, or work from it, sets the same word and asks for nothing. The
+      // second look is for a machine that has just got a processor, and dropped the request, on its way out.
+      if (mp->in_kernel.load(std::memory_order_acquire) == 0) {
+        const revoke_state state = mp->revoked.load(std::memory_order_acquire);  // acquire: as above
+        if (state == revoke_state::gone || (asked && state != sched.normal)) break;
+      }
+      wait.pause();
+    }
+  }
+#if defined(GOS_ASAN)
+  // What goroutines that never ended still hold is reachable, not leaked.
+  for (std::size_t index = goroutine_capacity(); index-- > 0;) {
+    goroutine* gp = goroutine_at(index);
+    __lsan_register_root_region(gp, sizeof *gp);
+    if (gp->stack_base == nullptr) continue;
+    const stack_slot slot = gp->stack();
+    __lsan_register_root_region(slot.low(), static_cast<std::size_t>(slot.top() - slot.low()));
+  }
+#endif
 }
 
 void ensure_started() noexcept {

@@ -101,6 +101,7 @@ class poll_batch {
 // lifecycle.cpp
 void ensure_started() noexcept;  // thread-safe
 void follow_default_procs() noexcept;  // on sysmon's thread, seldom: reads files
+void stop_for_exit() noexcept;  // the process is about to end
 bool poller_ensure_open() noexcept;
 [[noreturn]] void stack_overflowed(const goroutine* gp, const stack_slot& slot, const void* address) noexcept;
 

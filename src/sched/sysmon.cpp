@@ -144,6 +144,8 @@ void end_if_held(std::int64_t main_ended_ns, std::int64_t now_ns) noexcept {
   // acq_rel: pairs with leave_before_exit(). relaxed: then it is back.
   if (held && sched.main_ended_ns.compare_exchange_strong(main_ended_ns, exit_begun, std::memory_order_acq_rel,
                                                           std::memory_order_relaxed)) {
+    // Now, for it is not yet the first of the exit handlers: run_main_goroutine() has not come to see to that.
+    stop_for_exit();
     std::exit(sched.exit_status.load(std::memory_order_relaxed));  // relaxed: written before main_ended_ns
   }
 }

@@ -348,6 +348,7 @@ TEST(SP, SP_11_no_goroutine_runs_when_statics_die) {
   } cases[] = {{"statics", 0, ""},
                {"statics-exit", 6, ""},
                {"late-static", 0, ""},
+               {"late-static-held", 0, ""},
                {"use-in-destructor", 0, "used\n"}};
   for (const auto& c : cases) {
     for (int i = 0; i < rounds(10); ++i) {

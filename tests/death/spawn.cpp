@@ -187,6 +187,27 @@ const modes spawn_modes = {
          gos::sleep(20ms);
        });
      }},
+    // The same when the thread of run does not come back, and another one ends the process.
+    {"late-static-held",
+     [] {
+       return gos::run([] {
+         occupy();
+         static sentinel late;
+         static std::atomic<bool> held{false};
+         const auto home = std::this_thread::get_id();
+         for (int i = 0; i < 4; ++i) {
+           gos::go([home] {
+             for (;;) {
+               if (std::this_thread::get_id() == home && !held.exchange(true)) {
+                 for (volatile bool hog = true; hog;) {}
+               }
+               gos::yield();
+             }
+           });
+         }
+         while (!held) gos::yield();
+       });
+     }},
     // What static destructors may call.
     {"use-in-destructor",
      [] {
