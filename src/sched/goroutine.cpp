@@ -211,8 +211,8 @@ std::size_t goroutine_count() noexcept {
   // acquire: pairs with start_locked() and set_processor_count().
   const int count = sched.processor_count.load(std::memory_order_acquire);
   for (int i = 0; i < count; ++i) {
-    // relaxed: counters.
-    finished += sched.processors[i].load(std::memory_order_relaxed)->finished.load(std::memory_order_relaxed);
+    // relaxed: behind the count. acquire: pairs with ended().
+    finished += sched.processors[i].load(std::memory_order_relaxed)->finished.load(std::memory_order_acquire);
   }
   const std::uint64_t started = goroutine_started();
   return started > finished ? static_cast<std::size_t>(started - finished) : 0;

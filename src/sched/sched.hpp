@@ -159,6 +159,11 @@ void fiber_ended(goroutine* left) noexcept;
 // Any mode: lets others go first. False on a plain thread.
 bool yield_goroutine() noexcept;
 
+// Kernel mode, no locks: the same, for who waits for something that another goroutine is in the middle of. That one may have
+// been set aside in user mode, or at its entry into the runtime, and want the very processor. Maybe on another thread
+// afterwards.
+void let_others_run() noexcept;
+
 // Kernel mode: parks until the clock shows when_ns.
 void sleep_until(std::int64_t when_ns) noexcept;
 

@@ -9,6 +9,7 @@
 
 #include "base/race.hpp"
 #include "platform/clock.hpp"
+#include "platform/thread.hpp"
 #include "sched/sched.hpp"
 
 namespace gos::rt {
@@ -67,8 +68,10 @@ void main_ended(machine* mp, goroutine* gp) noexcept {
 // gp has ended; mp runs its stack. Returns if another goroutine took the stack over.
 void ended(machine* mp, goroutine* gp) noexcept {
   processor* pp = mp->pp;
-  // relaxed: a counter that only the owner writes.
-  pp->finished.store(pp->finished.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  // Before anybody can know of the end: a dump that follows does not show it. relaxed: published by the next store.
+  gp->state.store(goroutine_state::dead, std::memory_order_relaxed);
+  // relaxed: a counter that only the owner writes. release: pairs with goroutine_count().
+  pp->finished.store(pp->finished.load(std::memory_order_relaxed) + 1, std::memory_order_release);
   if (GOS_UNLIKELY((gp->flags & goroutine_flag::locked) != 0)) {
     race_release(&mp->locked);  // pairs with lock_to_thread() and thread_body()
     mp->locked = nullptr;
@@ -82,7 +85,6 @@ void ended(machine* mp, goroutine* gp) noexcept {
   const std::uint8_t stack_class = gp->stack_class;
   gp->flags = 0;
   gp->stack_base = nullptr;
-  gp->state.store(goroutine_state::dead, std::memory_order_relaxed);  // relaxed: for dumps
   goroutine_give(pp, gp);
   goroutine* next = special ? nullptr : pp->pick();
 #if !defined(GOS_TSAN) && !defined(GOS_ASAN)
@@ -254,6 +256,15 @@ bool yield_goroutine() noexcept {
   }
   kernel_leave();
   return true;
+}
+
+void let_others_run() noexcept {
+  machine* mp = this_machine();
+  if (mp->pp != nullptr) {
+    give_way(mp, mp->current);
+  } else {
+    thread_yield();
+  }
 }
 
 void stop_for_good() noexcept {

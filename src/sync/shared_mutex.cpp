@@ -210,14 +210,16 @@ std::uint32_t shared_mutex::queue_bits() const noexcept {
 
 // Takes an arm's sleeper out of its queue, if it is still there, and lets in who only waited for it.
 void shared_mutex::leave_queue(sleeper& me) noexcept {
-  for (backoff wait;; wait.pause()) {
+  for (;;) {
     sleeper* released = nullptr;
+    bool left = false;
     {
       spin_guard guard(sleep_bucket_of(&word_).lock);
-      if (me.queued && !try_leave(me, released)) continue;
+      left = !me.queued || try_leave(me, released);
     }
     ready_all(released);
-    return;
+    if (left) return;
+    let_others_run();  // the last reader is in user mode (INV5)
   }
 }
 

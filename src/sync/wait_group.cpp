@@ -105,7 +105,7 @@ class detail::wait_group_object final : public detail::select_object {
       race_acquire(&group_.word_);
       return;
     }
-    for (backoff wait; !try_leave(); wait.pause()) {}
+    while (!try_leave()) let_others_run();  // that done() is in user mode (INV3)
   }
 
   std::uint8_t reason() const noexcept override {

@@ -416,4 +416,53 @@ TEST(StopTokens, come_from_contexts) {
 }
 
 }  // namespace
+// Who leaves a queue at its time limit may find that the one who is to empty it has been set aside in the middle of that, and
+// wants the processor: with one processor, the same. `end` is what that one does, `wait` what is limited.
+template <class End, class Wait> void end_set_aside_at_a_limit(End end, Wait wait) {
+  std::atomic<bool> begun{false};
+  std::atomic<bool> go_on{false};
+  std::atomic<bool> ending{false};
+  const auto limit = 60ms;
+  gos::wait_group all;
+  all.go([&] {
+    begun = true;
+    while (!go_on) {}  // loses its processor
+    ending = true;
+    end();  // waits for one half way
+  });
+  while (!begun) gos::yield();
+  const auto started = std::chrono::steady_clock::now();
+  all.go([&] { wait(limit); });
+  gos::sleep(limit - 4ms);
+  go_on = true;
+  while (!ending || std::chrono::steady_clock::now() < started + limit + 2ms) {}  // has the processor meanwhile
+  all.wait();
+}
+
+TEST(Limits, a_limit_ends_while_the_last_reader_is_set_aside) {
+  gos::run([] {
+    for (int round = 0; round < rounds(4); ++round) {
+      gos::shared_mutex m;
+      m.lock_shared();
+      end_set_aside_at_a_limit([&] { m.unlock_shared(); },
+                               [&](auto limit) {
+                                 if (m.try_lock_for(limit)) m.unlock();
+                               });
+      EXPECT_TRUE(m.try_lock());
+      m.unlock();
+    }
+  });
+}
+
+TEST(Limits, a_limit_ends_while_the_last_done_is_set_aside) {
+  gos::run([] {
+    for (int round = 0; round < rounds(4); ++round) {
+      gos::wait_group group;
+      group.add(1);
+      end_set_aside_at_a_limit([&] { group.done(); }, [&](auto limit) { static_cast<void>(group.wait_for(limit)); });
+      EXPECT_TRUE(group.wait_for(0s));
+    }
+  });
+}
+
 }  // namespace gos_test
