@@ -58,7 +58,9 @@ RESUMING = set("""
 """.split())
 
 LIBRARY_NAME = re.compile(r"^(gos::|std::|__gnu_cxx::|gos_)")
+WRAPPER = re.compile(r"^(void )?gos::(detail::run_and_destroy|run)<")
 LIBRARY_FILE = re.compile(r"(^|/)(gossamer/(detail/)?\w+\.hpp|include/c\+\+/.*)$")
+SYSTEM_LIBRARY = re.compile(r"/(libc|libm|libpthread|libgcc_s|libstdc\+\+|ld-linux[\w-]*)[.-][^/]*$")
 
 
 # --- memory ----------------------------------------------------------------------------------------------------------
@@ -337,20 +339,6 @@ class GoroutineUnwinder(gdb.unwinder.Unwinder):
         return info
 
 
-class OwnFrameFilter:
-    """Leaves the thread's own frames out of a goroutine's backtrace."""
-
-    name = "gossamer goroutine"
-    enabled = True
-    priority = 1000000
-
-    def __init__(self, first):
-        self.first = first
-
-    def filter(self, frames):
-        return (f for f in frames if f.inferior_frame().level() >= self.first)
-
-
 unwinder = GoroutineUnwinder()
 gdb.unwinder.register_unwinder(None, unwinder, True)
 
@@ -383,11 +371,25 @@ def at_context(sp, fp, pc):
             if frame is None:
                 raise gdb.GdbError("gdb refuses to unwind into the goroutine's stack.")
             frame.select()
-            gdb.frame_filters[OwnFrameFilter.name] = OwnFrameFilter(frame.level())
             yield frame
         finally:
-            gdb.frame_filters.pop(OwnFrameFilter.name, None)
             unwinder.look_away()
+
+
+BACKTRACE = re.compile(r"(bt|backtrace|where)\b(.*?)(\s\d+)?$")
+
+
+def execute_at(frame, command):
+    """Executes a command of gdb's in the selected frame. A backtrace begins there: what is above is the thread's own."""
+    first = frame.level()
+    match = BACKTRACE.match(command)
+    if first == 0 or match is None:
+        gdb.execute(command)
+        return
+    count = f" {int(match.group(3)) + first}" if match.group(3) else ""
+    text = gdb.execute(match.group(1) + match.group(2) + count, to_string=True)
+    begin = re.search(rf"^#{first}\s", text, re.MULTILINE)
+    gdb.write(text[begin.start():] if begin else text)
 
 
 @contextlib.contextmanager
@@ -424,8 +426,10 @@ def why_no_stack(g):
 
 def frame_name(frame):
     name = frame.name()
-    if name in ("operator()", "_FUN") and frame.type() != gdb.INLINE_FRAME:
-        # Debug information knows lambdas by no other name; the symbol says whose.
+    if name in ("operator()", "_FUN"):
+        # Debug information knows lambdas by no other name; the symbol says whose, unless it was inlined.
+        if frame.type() == gdb.INLINE_FRAME:
+            return "lambda"
         name = symbol_at(frame.pc() - 1) or name
     return name
 
@@ -436,17 +440,20 @@ def symbol_at(address, exact=False):
 
 
 def is_library(frame, name):
-    if name is None:
-        return False
+    """Is it gossamer's, the standard library's or the system's?"""
     if LIBRARY_NAME.match(re.sub(r"^\w+ (?=gos::)", "", name)):
         return True
-    function = frame.function()
-    return function is not None and LIBRARY_FILE.search(function.symtab.filename or "") is not None
+    symtab = frame.find_sal().symtab
+    if symtab is not None and LIBRARY_FILE.search(symtab.filename):
+        return True
+    return SYSTEM_LIBRARY.search(gdb.solib_name(frame.pc()) or "") is not None
 
 
 def place_text(frame):
     name = frame_name(frame)
     sal = frame.find_sal()
+    if name and WRAPPER.match(name):
+        return callable_in(name)  # everything of the user's was inlined into it
     if sal.symtab is not None and sal.line:
         return f"{name or '??'} at {sal.symtab.filename}:{sal.line}"
     return name if name else f"0x{frame.pc():x} in ??"
@@ -473,19 +480,23 @@ def user_place(frame):
 
 
 def callable_in(name):
-    """Of `... gos::detail::bound_call<X, ...> ...`: X."""
-    match = re.search(r"(?:bound_call|joined_call)<", name)
+    """Of `... gos::detail::bound_call<X, ...> ...`, the library's wrapper of a callable X: X."""
+    match = re.search(r"gos::(?:detail::bound_call|detail::joined_call|run)<", name)
     if not match:
         return name
-    depth, begin = 0, match.end()
+    arguments, depth, begin = [], 0, match.end()
     for at in range(begin, len(name)):
-        if name[at] in "<({[":
+        if depth == 0 and name[at] in ",>":
+            arguments.append(name[begin:at].strip())
+            begin = at + 1
+            if name[at] == ">":
+                break
+        elif name[at] in "<({[":
             depth += 1
-        elif name[at] == "," and depth == 0 or name[at] == ">" and depth == 0:
-            return name[begin:at].strip()
         elif name[at] in ">)}]":
             depth -= 1
-    return name
+    which = 1 if "joined_call" in match.group() else 0  # a joined call's result comes first
+    return arguments[which] if which < len(arguments) else name
 
 
 def body_text(g):
@@ -522,7 +533,7 @@ class Places:
         # A frame there, on no stack, makes gdb say which inlined functions the place is in.
         try:
             with at_context(0x1000, 0x1000, pc) as frame:
-                while frame.type() == gdb.INLINE_FRAME and is_library(frame, frame.name()):
+                while frame.type() == gdb.INLINE_FRAME and is_library(frame, frame.name() or ""):
                     frame = frame.older()
                 return place_text(frame)
         except gdb.error:
@@ -669,8 +680,8 @@ Frames of a goroutine that is on no thread are numbered from 1: #0 is the thread
             return
         gdb.write(f"{snapshot.heading(g)}{', ' + spawned if spawned else ''}\n")
         try:
-            with at_goroutine(g):
-                gdb.execute(command)
+            with at_goroutine(g) as frame:
+                execute_at(frame, command)
         except gdb.error as e:
             if alone:
                 raise gdb.GdbError(str(e)) from None
@@ -690,8 +701,8 @@ def folded_backtraces(snapshot, chosen, command):
             gdb.write("\n")
         write_headings(snapshot, places, group)
         try:
-            with at_goroutine(group[0]):
-                gdb.execute(command)
+            with at_goroutine(group[0]) as frame:
+                execute_at(frame, command)
         except gdb.error as e:
             gdb.write(f"{re.sub('^goroutine [0-9]+ ', '', str(e))}\n")
 
