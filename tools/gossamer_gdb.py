@@ -235,7 +235,7 @@ class Places:
         sp, base, top, pages = g.sp, g.stack_base, g.stack_top(), self.code_pages
         shape = [(i, w) if w >> 12 in pages else (i, w - sp) for i, w in enumerate(words)
                  if w and (w >> 12 in pages or base <= w < top)]
-        return g.pc, g.fp - sp, tuple(shape)
+        return g.pc, g.fp - sp if base <= g.fp < top else None, tuple(shape)
 
 
 # --- commands --------------------------------------------------------------------------------------------------------
