@@ -377,12 +377,15 @@ def folded_backtraces(snapshot, chosen, command):
 
 
 def frames_of(g):
-    """The places of all frames, or nothing if there is no stack."""
+    """The places of all frames but the innermost ones of the runtime, or nothing if there is no stack: the scheduler has two
+    ways to leave a stack, which are the same to who reads."""
     try:
         with at_goroutine(g) as frame:
-            places = []
+            places, inside = [], g.thread is None
             while frame is not None and len(places) < FRAMES_MAX:
-                places.append(frame.pc())
+                inside = inside and (frame.name() or "").startswith("gos::rt::")
+                if not inside:
+                    places.append(frame.pc())
                 frame = frame.older()
             return tuple(places)
     except ERRORS:
