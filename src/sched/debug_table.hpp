@@ -2,8 +2,8 @@
 //
 // A debugger has a dead process, or a live one that must not be disturbed, and perhaps no debug information. So one constant
 // in the program's memory says everything that it needs: addresses, sizes, offsets, texts. tools/gossamer_gdb.py is its
-// reader, docs/debugging_with_gdb.md describes it for others. It is found by the symbol gos_debug_table, or in a program
-// without symbols by the ELF note `gossamer`, whose contents are the distance from themselves to the table.
+// reader, docs/debugging_with_gdb.md describes it for others. It is found by the ELF note `gossamer`, whose contents are the
+// distance from themselves to the table, and which programs without symbols have, too; or by the symbol.
 //
 // INV1 A version never changes. New fields go to the end and are told by `size`; anything else is a new version.
 // INV2 Nothing in it is written, and the program itself never reads it.
