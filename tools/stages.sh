@@ -128,6 +128,9 @@ test_stages() {
       release) need_preset release; need_tests ;;
       *) need_preset "$name" ;;
     esac
+    case $name in
+      release | lto | clang) need gdb gdb ;;
+    esac
   done
   missing=$(printf '%s\n' $missing | sort -u | tr '\n' ' ' | sed -e 's/ *$//' -e 's/^\(.\)/ \1/')
   install_missing "build and run the tests"

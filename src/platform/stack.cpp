@@ -163,6 +163,7 @@ bool open_up_to(arena& from, std::size_t bytes) noexcept {
   // A large piece at a time, or, where memory is accounted strictly and nearly gone, just what is needed.
   for (const std::size_t target : {std::min(all, std::max(bytes, from.open_bytes + commit_bytes)), bytes}) {
     if (::mprotect(from.base + from.open_bytes, target - from.open_bytes, PROT_READ | PROT_WRITE) == 0) {
+      ::madvise(from.base + from.open_bytes, target - from.open_bytes, MADV_DODUMP);
       from.open_bytes = target;
       return true;
     }
@@ -202,6 +203,8 @@ arena* reserve_arena(std::size_t slot_size) noexcept {
   wanted = std::min({bytes * 4, arena_bytes_max, std::max(reservation_limit(), slot_size)});
   // With transparent huge pages for everybody, the first touch of a stack would cost 2 MiB. EINVAL: a kernel without them.
   ::madvise(base, bytes, MADV_NOHUGEPAGE);
+  // Core files have what is open only: a debugger writes all of a mapping, access or not.
+  ::madvise(base, bytes, MADV_DONTDUMP);
 #ifdef PR_SET_VMA
   ::prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, base, bytes, "goroutine stacks");
 #endif

@@ -9,35 +9,52 @@
 #include <new>
 
 #include "base/race.hpp"
+#include "sched/debug_table.hpp"
 #include "sched/sched.hpp"
 
 namespace gos::rt {
 
+constinit std::atomic<goroutine*> goroutine_slab{nullptr};
+constinit std::atomic<std::size_t> goroutine_slab_used{0};
+
 namespace {
+
+// Brings the debugger's table into every program: an archive's files come in only when somebody names them.
+[[gnu::used]] const debug_table* const debug_table_linked = &gos_debug_table;
 
 constexpr std::size_t slab_goroutines_max = std::size_t{1} << 28;
 constexpr std::size_t slab_goroutines_min = std::size_t{1} << 16;
 constexpr std::size_t chunk = 64;          // taken from the slab at once
+constexpr std::size_t dump_step = 4096;    // a multiple of it: their bytes are whole pages of any size
 constexpr std::uint32_t free_max = 1024;   // a processor keeps at most; the rest goes to the common list
 constexpr std::uint64_t id_batch = 64;
 
-std::atomic<goroutine*> slab{nullptr};
-std::atomic<std::size_t> slab_used{0};
-std::size_t slab_size = 0;  // under scheduler::lock; immutable after the reservation
+std::size_t slab_size = 0;    // under scheduler::lock; immutable after the reservation
+std::size_t slab_dumped = 0;  // under scheduler::lock: records that a core file would have, the used ones and some more
 
 // Under scheduler::lock.
 bool slab_ready_locked() noexcept {
-  if (slab.load(std::memory_order_relaxed) != nullptr) return true;  // relaxed: under lock
+  if (goroutine_slab.load(std::memory_order_relaxed) != nullptr) return true;  // relaxed: under lock
   for (std::size_t wanted = slab_goroutines_max; wanted >= slab_goroutines_min; wanted /= 2) {
     void* area = ::mmap(nullptr, wanted * sizeof(goroutine), PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (area == MAP_FAILED) continue;
     slab_size = wanted;
+    // Or a core file would have the whole reservation, 64 GiB of zeroes: minutes, and where the kernel writes into a pipe, all
+    // of them. Best effort.
+    ::madvise(area, wanted * sizeof(goroutine), MADV_DONTDUMP);
     // release: pairs with goroutine_at().
-    slab.store(static_cast<goroutine*>(area), std::memory_order_release);
+    goroutine_slab.store(static_cast<goroutine*>(area), std::memory_order_release);
     return true;
   }
   return false;
+}
+
+// Under scheduler::lock. The records up to `used` are part of a core file.
+void slab_dump_locked(goroutine* area, std::size_t used) noexcept {
+  if (GOS_LIKELY(used <= slab_dumped)) return;
+  ::madvise(area + slab_dumped, dump_step * sizeof(goroutine), MADV_DODUMP);
+  slab_dumped += dump_step;
 }
 
 // Up to `chunk` goroutines linked through queue_next, or null.
@@ -53,9 +70,11 @@ goroutine* take_common(std::uint32_t& count) noexcept {
     ++count;
   }
   if (first != nullptr || !slab_ready_locked()) return first;
-  const std::size_t used = slab_used.load(std::memory_order_relaxed);  // relaxed: under lock
+  const std::size_t used = goroutine_slab_used.load(std::memory_order_relaxed);  // relaxed: under lock
   if (used + chunk > slab_size) return nullptr;
-  goroutine* area = slab.load(std::memory_order_relaxed) + used;  // relaxed: under lock
+  goroutine* all = goroutine_slab.load(std::memory_order_relaxed);  // relaxed: under lock
+  slab_dump_locked(all, used + chunk);
+  goroutine* area = all + used;
   for (std::size_t i = chunk; i-- > 0;) {
     auto* gp = ::new (area + i) goroutine;
     gp->queue_next = first;
@@ -63,18 +82,18 @@ goroutine* take_common(std::uint32_t& count) noexcept {
   }
   count = chunk;
   // release: pairs with goroutine_capacity(): these are constructed.
-  slab_used.store(used + chunk, std::memory_order_release);
+  goroutine_slab_used.store(used + chunk, std::memory_order_release);
   return first;
 }
 
 }  // namespace
 
 goroutine* goroutine_at(std::size_t index) noexcept {
-  return slab.load(std::memory_order_acquire) + index;  // acquire: pairs with slab_ready_locked()
+  return goroutine_slab.load(std::memory_order_acquire) + index;  // acquire: pairs with slab_ready_locked()
 }
 
 std::size_t goroutine_capacity() noexcept {
-  return slab_used.load(std::memory_order_acquire);  // acquire: pairs with take_common()
+  return goroutine_slab_used.load(std::memory_order_acquire);  // acquire: pairs with take_common()
 }
 
 goroutine* goroutine_take(processor* pp) noexcept {
@@ -218,28 +237,29 @@ std::size_t goroutine_count() noexcept {
   return started > finished ? static_cast<std::size_t>(started - finished) : 0;
 }
 
+constinit const char* const wait_reason_texts[wait_reason_count] = {
+    "waiting",                 // none
+    "chan receive",            // chan_receive
+    "chan send",               // chan_send
+    "chan receive (nil chan)", // chan_receive_nil
+    "chan send (nil chan)",    // chan_send_nil
+    "select",                  // select
+    "select (no cases)",       // select_no_cases
+    "sleep",                   // sleep
+    "IO wait",                 // io_wait
+    "sync.Mutex.Lock",         // mutex_lock
+    "sync.RWMutex.RLock",      // shared_mutex_lock_shared
+    "sync.RWMutex.Lock",       // shared_mutex_lock
+    "sync.WaitGroup.Wait",     // wait_group_wait
+    "sync.Cond.Wait",          // condition_variable_wait
+    "sync.Once.Do",            // once_call
+    "join",                    // join
+    "semaphore acquire",       // semaphore_acquire
+};
+
 const char* wait_reason_text(wait_reason reason) noexcept {
-  switch (reason) {
-    case wait_reason::none: return "waiting";
-    case wait_reason::chan_receive: return "chan receive";
-    case wait_reason::chan_send: return "chan send";
-    case wait_reason::chan_receive_nil: return "chan receive (nil chan)";
-    case wait_reason::chan_send_nil: return "chan send (nil chan)";
-    case wait_reason::select: return "select";
-    case wait_reason::select_no_cases: return "select (no cases)";
-    case wait_reason::sleep: return "sleep";
-    case wait_reason::io_wait: return "IO wait";
-    case wait_reason::mutex_lock: return "sync.Mutex.Lock";
-    case wait_reason::shared_mutex_lock_shared: return "sync.RWMutex.RLock";
-    case wait_reason::shared_mutex_lock: return "sync.RWMutex.Lock";
-    case wait_reason::wait_group_wait: return "sync.WaitGroup.Wait";
-    case wait_reason::condition_variable_wait: return "sync.Cond.Wait";
-    case wait_reason::once_call: return "sync.Once.Do";
-    case wait_reason::join: return "join";
-    case wait_reason::semaphore_acquire:
-      return "semaphore acquire";
-  }
-  return "waiting";
+  const auto index = static_cast<std::size_t>(reason);
+  return wait_reason_texts[index < wait_reason_count ? index : 0];
 }
 
 }  // namespace gos::rt

@@ -52,6 +52,8 @@ enum class wait_reason : std::uint8_t {
   join,
   semaphore_acquire,
 };
+inline constexpr std::size_t wait_reason_count = static_cast<std::size_t>(wait_reason::semaphore_acquire) + 1;
+extern const char* const wait_reason_texts[wait_reason_count];
 const char* wait_reason_text(wait_reason reason) noexcept;
 
 // aged and scanned are waiting, too: since before the stack scanner's last pass; with the stack shrunk.

@@ -92,6 +92,7 @@ void machine_adopt_thread(machine* mp) noexcept {
   mp->in_kernel.store(1, std::memory_order_relaxed);  // relaxed: it has no processor yet
   mp->quit.store(false, std::memory_order_relaxed);   // relaxed: own until it rests
   mp->alive.store(true, std::memory_order_relaxed);   // relaxed: for traces
+  mp->thread.store(thread_id(), std::memory_order_relaxed);  // relaxed: for dumps and debuggers
   mp->home = mp->leaving = false;
   mp->locked = nullptr;
 #if defined(GOS_TSAN) || defined(GOS_ASAN)
