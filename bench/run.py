@@ -58,6 +58,7 @@ class Workload:
 RUNTIMES = [
     Runtime("go", "go.go", "GOMAXPROCS", "Go"),
     Runtime("gossamer", "gossamer.cpp", "GOS_MAXPROCS", "gossamer"),
+    Runtime("fork_join", "fork_join.cpp", "GOS_MAXPROCS", "fork_join"),
     Runtime("boost_fiber", "boost_fiber.cpp", "BENCH_PROCS", "Boost.Fiber"),
     Runtime("epoll", "epoll.cpp", "BENCH_PROCS", "bare epoll"),
 ]

@@ -43,7 +43,7 @@ IMPLEMENTS = {
     "context": {"context.hpp", "error_group.hpp", "task_group.hpp"},
     "signal": {"signal.hpp"},
     "net": {"net.hpp", "fd.hpp", "error.hpp"},
-    "api": {"go.hpp", "runtime.hpp", "local.hpp"},
+    "api": {"go.hpp", "fork_join.hpp", "runtime.hpp", "local.hpp"},
 }
 FOR_ALL = {"config.hpp"}
 

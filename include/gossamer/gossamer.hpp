@@ -9,6 +9,7 @@
 #include <gossamer/context.hpp>
 #include <gossamer/defer.hpp>
 #include <gossamer/error_group.hpp>
+#include <gossamer/fork_join.hpp>
 #include <gossamer/go.hpp>
 #include <gossamer/local.hpp>
 #include <gossamer/mutex.hpp>

@@ -14,6 +14,7 @@
 #include "base/spin.hpp"
 #include "platform/clock.hpp"
 #include "platform/thread.hpp"
+#include "sched/forks.hpp"
 #include "sched/poll_source.hpp"
 #include "sched/sched.hpp"
 
@@ -136,13 +137,12 @@ bool run_late_timers(processor* victim) noexcept {
   return victim->timers.next_ns() <= monotonic_ns() && victim->timers.run(monotonic_ns()) > 0;
 }
 
-bool take_half(processor* victim) noexcept {
+void take_half(processor* victim, processor* mine) noexcept {
   machine* owner = take_begin(victim);
-  if (owner == nullptr) return false;
-  const bool any = victim->queued() > 0 || victim->next.load(std::memory_order_relaxed) != nullptr;  // relaxed: ours now
+  if (owner == nullptr) return;
+  share_forks(owner, mine);
   share(victim, true);
   take_end(owner, true);
-  return any;
 }
 
 // Step 7. While the searchers are half of the processors that are not idle nobody joins them.
@@ -177,12 +177,13 @@ goroutine* search(machine* mp, processor* pp) noexcept {
         if (goroutine* gp = own_queues(pp)) return gp;
       }
       const bool has_next = victim->next.load(std::memory_order_relaxed) != nullptr;  // relaxed: a hint
-      if (victim->queued() == 0 && !has_next) continue;
+      const bool has_more = victim->queued() > 0 || forks_offered(victim);
+      if (!has_more && !has_next) continue;
       seen = true;
       if (passed_ns < search_patience_ns) {
-        if (victim->queued() > 0) ask(victim, request::share);
+        if (has_more) ask(victim, request::share);
       } else {
-        take_half(victim);
+        take_half(victim, pp);
       }
     }
     if (goroutine* gp = from_global(pp, false, nullptr)) return gp;

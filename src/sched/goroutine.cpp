@@ -143,28 +143,31 @@ void goroutine_give(processor* pp, goroutine* gp) noexcept {
   sched.free_goroutines = first;
 }
 
+goroutine* goroutine_make(processor* pp, std::uint8_t stack_class, std::uint64_t parent_id) noexcept {
+  goroutine* gp = goroutine_take(pp);
+  if (GOS_UNLIKELY(gp == nullptr)) return nullptr;
+  race_acquire(&gp->closure);  // pairs with the end of its last user
+  if (pp != nullptr) {
+    if (GOS_UNLIKELY(pp->id_next == pp->id_end)) {
+      // relaxed: ids are unique, nothing more.
+      pp->id_next = sched.next_id.fetch_add(id_batch, std::memory_order_relaxed);
+      pp->id_end = pp->id_next + id_batch;
+    }
+    gp->id = pp->id_next++;
+  } else {
+    gp->id = sched.next_id.fetch_add(1, std::memory_order_relaxed);  // relaxed: as above
+  }
+  gp->parent_id = parent_id;
+  gp->stack_class = stack_class != 0 ? stack_class : sched.stack_class;
+  gp->flags = goroutine_flag::fresh;
+  if (GOS_UNLIKELY(gp->extra != nullptr)) *gp->extra = goroutine_extra{};
+  return gp;
+}
+
 goroutine* goroutine_prepare(std::uint8_t stack_class) noexcept {
   ensure_started();
   machine* mp = kernel_enter();
-  processor* pp = mp->pp;
-  goroutine* gp = goroutine_take(pp);
-  if (gp != nullptr) {
-    race_acquire(&gp->closure);  // pairs with the end of its last user
-    if (pp != nullptr) {
-      if (GOS_UNLIKELY(pp->id_next == pp->id_end)) {
-        // relaxed: ids are unique, nothing more.
-        pp->id_next = sched.next_id.fetch_add(id_batch, std::memory_order_relaxed);
-        pp->id_end = pp->id_next + id_batch;
-      }
-      gp->id = pp->id_next++;
-    } else {
-      gp->id = sched.next_id.fetch_add(1, std::memory_order_relaxed);  // relaxed: as above
-    }
-    gp->parent_id = mp->current->id;
-    gp->stack_class = stack_class != 0 ? stack_class : sched.stack_class;
-    gp->flags = goroutine_flag::fresh;
-    if (GOS_UNLIKELY(gp->extra != nullptr)) *gp->extra = goroutine_extra{};
-  }
+  goroutine* gp = goroutine_make(mp->pp, stack_class, mp->current->id);
   kernel_leave();
   return gp;
 }

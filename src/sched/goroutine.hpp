@@ -63,6 +63,7 @@ enum class goroutine_state : std::uint8_t { dead, runnable, running, waiting, ag
 namespace goroutine_flag {
 inline constexpr std::uint8_t fresh = 1;   // has no stack yet
 inline constexpr std::uint8_t locked = 2;  // runs on locked_machine only
+inline constexpr std::uint8_t forking = 8; // offers calls to others (forks.cpp)
 inline constexpr std::uint8_t thread = 4;  // stands for a plain OS thread; is never in a run queue
 }  // namespace goroutine_flag
 

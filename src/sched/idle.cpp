@@ -2,6 +2,7 @@
 // See scheduler.hpp for the invariants.
 #include "platform/clock.hpp"
 #include "platform/futex.hpp"
+#include "sched/forks.hpp"
 #include "sched/sched.hpp"
 
 namespace gos::rt {
@@ -82,7 +83,7 @@ bool queued_anywhere() noexcept {
   const int count = sched.processor_count.load(std::memory_order_acquire);
   for (int i = 0; i < count; ++i) {
     const processor* pp = sched.processors[i].load(std::memory_order_relaxed);  // relaxed: behind the count
-    if (pp->queued() > 0) return true;
+    if (pp->queued() > 0 || forks_offered(pp)) return true;
   }
   return sched.global_size.load(std::memory_order_relaxed) != 0;  // relaxed: exact under lock, a hint here
 }

@@ -37,6 +37,11 @@
 namespace gos::rt {
 
 struct processor;
+}
+namespace gos::detail {
+struct fork_job;
+}
+namespace gos::rt {
 
 enum class revoke_state : std::uint32_t { none = 0, requested, taking, gone, fenced };
 
@@ -53,6 +58,8 @@ struct alignas(cache_line_size) machine {
   goroutine* current = nullptr;  // owner: the running goroutine, or &g0
   processor* pp = nullptr;       // owner: valid unless revoked is gone
   eh_globals* exceptions = nullptr;
+  detail::fork_job* newest_fork = nullptr;  // owner, or who holds the processor: forks.cpp
+  detail::fork_job* oldest_fork = nullptr;  // as before; others read it as a hint
   std::uint32_t float_default = 0;   // float_control() of float_initial
   float_environment float_initial{};  // what goroutines start with
   bool foreign = false;  // immutable: a plain thread

@@ -1,5 +1,6 @@
 // revoke: who may touch a processor. The protocol of machine.hpp, both sides of it.
 #include "platform/membarrier.hpp"
+#include "sched/forks.hpp"
 #include "sched/sched.hpp"
 
 namespace gos::rt {
@@ -10,7 +11,10 @@ namespace {
 void serve(machine* mp) noexcept {
   // acq_rel: pairs with ask_machine(): what the asker did before is seen, and our answer after.
   const std::uint32_t asked = mp->requests.exchange(0, std::memory_order_acq_rel);
-  if ((asked & request::share) != 0) share(mp->pp, false);
+  if ((asked & request::share) != 0) {
+    share_forks(mp, mp->pp);
+    share(mp->pp, false);
+  }
   if ((asked & request::reschedule) != 0) give_way(mp, mp->current);
 }
 
@@ -155,6 +159,13 @@ void take_end(machine* mp, bool keep) noexcept {
   mp->revoked.store(keep ? (asked ? revoke_state::requested : sched.normal) : revoke_state::gone,
                     std::memory_order_release);
   mp->revoker.unlock();
+}
+
+void share_forks(machine* mp, processor* pp) noexcept {
+  if (mp->pp->queued() > 0) return;
+  goroutine_list one;
+  if (goroutine* gp = fork_promote(mp, pp)) one.push_back(gp);
+  if (!one.empty()) global_push_list(one);
 }
 
 void share(processor* pp, bool with_next) noexcept {

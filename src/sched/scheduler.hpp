@@ -156,6 +156,7 @@ bool ask_machine(machine* mp, std::uint32_t what) noexcept;
 machine* take_begin(processor* victim) noexcept;           // forced: the processor is the caller's until take_end
 void take_end(machine* mp, bool keep) noexcept;
 void share(processor* pp, bool with_next) noexcept;        // half of what waits goes to the global queue
+void share_forks(machine* mp, processor* pp) noexcept;     // a call that the goroutine on mp offers, if no queue has work
 
 // sysmon.cpp
 void sysmon_body(void*) noexcept;
@@ -180,6 +181,8 @@ bool shrink_step(std::size_t& shrunk) noexcept;
 goroutine* goroutine_at(std::size_t index) noexcept;
 std::size_t goroutine_capacity() noexcept;  // indices below this exist
 goroutine* goroutine_take(processor* pp) noexcept;  // null: out of memory
+// Kernel mode. As goroutine_prepare(), for the owner of pp; null for a plain thread.
+goroutine* goroutine_make(processor* pp, std::uint8_t stack_class, std::uint64_t parent_id) noexcept;
 void goroutine_give(processor* pp, goroutine* gp) noexcept;
 
 }  // namespace gos::rt

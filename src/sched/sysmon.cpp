@@ -20,6 +20,7 @@
 #include "platform/clock.hpp"
 #include "platform/futex.hpp"
 #include "platform/thread.hpp"
+#include "sched/forks.hpp"
 #include "sched/poll_source.hpp"
 #include "sched/sched.hpp"
 
@@ -123,7 +124,8 @@ bool wake_for_missed_work(int count, std::int64_t now_ns) noexcept {
     const processor* pp = sched.processors[i].load(std::memory_order_relaxed);  // relaxed: behind the count
     const bool held = pp->tick.load(std::memory_order_relaxed) == seen[i].tick &&  // relaxed: compared with itself
                       now_ns - seen[i].since_ns > turn_min_ns;
-    missed = (held && (pp->queued() > 0 || pp->next.load(std::memory_order_relaxed) != nullptr)) ||  // relaxed: a hint
+    // relaxed: a hint
+    missed = (held && (pp->queued() > 0 || pp->next.load(std::memory_order_relaxed) != nullptr || forks_offered(pp))) ||
              pp->timers.next_ns() < now_ns - turn_min_ns;
   }
   if (missed) wake_one();

@@ -10,6 +10,7 @@
 #include "base/race.hpp"
 #include "platform/clock.hpp"
 #include "platform/thread.hpp"
+#include "sched/forks.hpp"
 #include "sched/sched.hpp"
 
 namespace gos::rt {
@@ -166,6 +167,7 @@ void attach_stack(processor* pp, goroutine* gp) noexcept {
 }
 
 void switch_away_slow(machine* mp, goroutine* gp, goroutine* next) noexcept {
+  if (mp->oldest_fork != nullptr) forks_promote_all(mp);
   // Saved on the stack that is being left; put back by the goroutine itself, wherever it wakes.
   const eh_globals exceptions = *mp->exceptions;
   *mp->exceptions = eh_globals{};
