@@ -66,14 +66,12 @@ void describe_goroutine(const void* which, rt::crash_part part) noexcept {
     if (!rt::on_goroutine()) return;
     gp = rt::current_goroutine();
     void* frames[64];
-    text = "\ngoroutine " + std::to_string(gp->id) + " [running]:\n";
+    text = "\ngoroutine " + std::to_string(gp->id) + " [running]:";
+    if (gp->extra != nullptr && gp->extra->name[0] != '\0') text += std::string(" ") + gp->extra->name;
+    text += '\n';
     text += rt::describe_stack(frames, rt::capture_stack(frames, std::size(frames), 2));
   }
-  if (gp->spawn_pc != nullptr) {
-    const std::string site = rt::describe_stack(&gp->spawn_pc, 1);
-    const std::size_t line_end = std::min(site.find('\n'), site.size());
-    text += "created by " + site.substr(0, line_end) + " in goroutine " + std::to_string(gp->parent_id) + site.substr(line_end);
-  }
+  text += rt::describe_creator(gp->spawn_pc, gp->parent_id);
   rt::write_error(text.data(), text.size());
 }
 

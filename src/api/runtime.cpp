@@ -66,6 +66,8 @@ int set_max_threads(int n) { return rt::set_thread_limit(n); }
 
 std::error_code set_crash_output(int fd) { return {rt::crash_output(fd), std::generic_category()}; }
 
+void set_traceback(traceback level) { rt::set_traceback(static_cast<rt::traceback_level>(level)); }
+
 std::string stack_dump(bool all) {
   std::string out;
   const goroutine* me = rt::current_goroutine();

@@ -19,11 +19,18 @@ struct debug_word {
 constexpr int any_number = 1'000'000'000;
 
 constexpr debug_word known[] = {
-    {"migrate"},        {"mprotectguards"},         {"noguards"}, {"nomembarrier"}, {"nopwait2"},
-    {"scheddetail", 1}, {"schedtrace", any_number},
+    {"crash_limit", any_number},
+    {"migrate"},
+    {"mprotectguards"},
+    {"noguards"},
+    {"nomembarrier"},
+    {"nopwait2"},
+    {"scheddetail", 1},
+    {"schedtrace", any_number},
 };
 constexpr const char* known_text =
-    "migrate, mprotectguards, noguards, nomembarrier, nopwait2, scheddetail=0 or 1, schedtrace=MILLISECONDS";
+    "crash_limit=MILLISECONDS, migrate, mprotectguards, noguards, nomembarrier, nopwait2, scheddetail=0 or 1, "
+    "schedtrace=MILLISECONDS";
 
 // Cuts the first entry off the list.
 std::string_view take_entry(std::string_view& rest) noexcept {
@@ -83,6 +90,12 @@ void debug_complain() noexcept {
     write_error(known_text);
     write_error("\n");
   }
+  const char* level = std::getenv("GOS_TRACEBACK");
+  traceback_level unused;
+  if (level == nullptr || traceback_level_of(level, &unused)) return;
+  write_error("gossamer: GOS_TRACEBACK: ");
+  write_error(level);
+  write_error(" means nothing; it may be none, single, all, system or crash\n");
 }
 
 }  // namespace gos::rt

@@ -114,6 +114,8 @@ void start_locked() noexcept {
   sched.stack_class = stack_default_class();
   sched.migrate = debug_flag("migrate");
   debug_complain();
+  traceback();  // read now, while that may take its time
+  crash_limit(std::int64_t{debug_number("crash_limit")} * 1'000'000);
   trace_init();
   seed = seed_from_environment();
   signals_init(on_fault);
