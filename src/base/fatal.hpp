@@ -23,6 +23,7 @@ namespace gos::rt {
 enum class crash_part {
   the_goroutine,  // the stack of the goroutine given, who spawned it; null: the calling one
   the_others,     // all goroutines but the one given; null: but the calling one, if it is one
+  everybody,      // no crash: all goroutines of a program that goes on, also where those are that run
 };
 
 // Upcall slot: writes a part of a crash report with write_error(). May allocate.
