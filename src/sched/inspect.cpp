@@ -10,6 +10,7 @@
 
 #include "platform/clock.hpp"
 #include "platform/membarrier.hpp"
+#include "platform/thread.hpp"
 #include "platform/unwind.hpp"
 #include "sched/hold.hpp"
 #include "sched/sample.hpp"
@@ -157,12 +158,14 @@ class inspection {
     }
   }
 
-  // It runs; without a processor, or in a section marked blocking?
+  // It runs: in a section marked blocking, or in a system call that has cost it its processor? A computation that was alone
+  // has lost it, too.
   static bool is_blocking(const goroutine* gp) noexcept {
     const machine* mp = machine_that_runs(gp);
-    // relaxed, both: a snapshot.
-    return mp != nullptr && (mp->blocking.load(std::memory_order_relaxed) == gp ||
-                             mp->revoked.load(std::memory_order_relaxed) == revoke_state::gone);
+    // relaxed, all: a snapshot.
+    if (mp == nullptr || mp->blocking.load(std::memory_order_relaxed) == gp) return mp != nullptr;
+    return mp->revoked.load(std::memory_order_relaxed) == revoke_state::gone &&
+           !thread_runs(mp->thread.load(std::memory_order_relaxed));
   }
 
   bool can_hold() const noexcept { return membarrier_available && !lock_lost_; }
