@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <vector>
+#include <thread>
 
 namespace {
 
@@ -27,14 +27,28 @@ void say_ready() {
   std::fflush(stdout);
 }
 
+// When a dump shows what is to be shown.
+template <class Predicate>
+void say_ready_when(Predicate pred) {
+  std::thread([pred] {
+    while (!pred(gos::runtime::stack_dump(true))) ::usleep(1000);
+    say_ready();
+  }).detach();
+}
+
+int count(const std::string& text, const std::string& part) {
+  int n = 0;
+  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++n;
+  return n;
+}
+
 // Three that wait on one channel, one that sleeps; main reads standard input.
 int waiting() {
   return gos::run([] {
     auto ch = gos::make_chan<int>();
     for (int i = 0; i < 3; ++i) gos::go(wait_in_vain, ch);
     gos::go({.name = "sleeper"}, [] { gos::sleep(1h); });
-    gos::sleep(5ms);
-    say_ready();
+    say_ready_when([](const std::string& dump) { return count(dump, "[sleep]") == 2 && count(dump, "[chan receive]") == 3; });
     gos::sleep(1h);
     return 0;
   });
@@ -44,8 +58,7 @@ int waiting() {
 int spinning() {
   return gos::run([] {
     gos::go(spin_in_vain);
-    gos::sleep(5ms);
-    say_ready();
+    say_ready_when([](const std::string& dump) { return count(dump, "[running]") == 1 && count(dump, "[sleep]") == 1; });
     gos::sleep(1h);
     return 0;
   });
@@ -173,8 +186,12 @@ int every_kind() {
     int ends[2];
     if (::pipe(ends) != 0) wrong("pipe");
     gos::go({.name = "polling"}, [&] { (void)gos::net::wait_readable(ends[0]); });
-    gos::sleep(20ms);
-    std::fputs(gos::runtime::stack_dump(true).c_str(), stdout);
+    std::string dump;
+    do {
+      gos::sleep(1ms);
+      dump = gos::runtime::stack_dump(true);
+    } while (count(dump, "[running]") != 1 || count(dump, "[runnable]") != 0 || count(dump, "[IO wait]") != 1);
+    std::fputs(dump.c_str(), stdout);
     std::fflush(stdout);
     ::_exit(0);
     return 0;
