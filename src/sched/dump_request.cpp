@@ -99,7 +99,7 @@ void dump_requests_init() noexcept {
   write_error("gossamer: GOS_DEBUG: dump_signal: the program handles or ignores that signal itself\n");
 }
 
-bool dump_requested() noexcept { return wanted.load(std::memory_order_seq_cst) != 0; }
+bool dump_requested() noexcept { return wanted.load(std::memory_order_seq_cst) != 0; }  // seq_cst: pairs with ask()
 
 void dump_requests_serve() noexcept {
   // relaxed: a look at every turn; what it misses comes with sysmon_hurry().
