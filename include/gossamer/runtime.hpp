@@ -70,6 +70,16 @@ enum class traceback { none, single, all, system, crash };
 // thread. Source: Go debug.SetTraceback; contract CR-09.
 void set_traceback(traceback level);
 
+// From now on a fault of the calling goroutine's code (SIGSEGV, SIGBUS, SIGFPE: a null pointer, an integer division by zero)
+// is a panic, which it may recover; returns whether it was so before. Not inherited. Nothing on a plain thread. By default
+// a fault is reported with the goroutine's stack and ends the process by that signal, and that is what almost every program
+// wants: for code that reads a mapped file which may shrink, or runs what others wrote.
+// The code that may fault has to be compiled with -fnon-call-exceptions: otherwise destructors of the frame that
+// faults may not run, or std::terminate is called. Not converted: a fault in the module that allocates memory (the C library),
+// in the runtime, a stack overflow, and what a handler of the program's or a sanitizer's own gets first.
+// Source: Go debug.SetPanicOnFault; contract PD-20.
+bool set_panic_on_fault(bool enabled);
+
 statistics stats();
 
 // Keep the calling goroutine on its thread, and others off it, until as many unlocks; an unlock too many

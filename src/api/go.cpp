@@ -71,6 +71,7 @@ void describe_goroutine(const void* which, rt::crash_part part) noexcept {
     text += '\n';
     text += rt::describe_stack(frames, rt::capture_stack(frames, std::size(frames), 2));
   }
+  if (which != nullptr) text = rt::describe_stack(rt::crashed_stack.frames, rt::crashed_stack.depth);
   text += rt::describe_creator(gp->spawn_pc, gp->parent_id);
   rt::write_error(text.data(), text.size());
 }

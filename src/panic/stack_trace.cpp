@@ -20,7 +20,9 @@ struct walk {
 
 _Unwind_Reason_Code take_frame(_Unwind_Context* context, void* argument) noexcept {
   auto* w = static_cast<walk*>(argument);
-  const _Unwind_Ptr pc = _Unwind_GetIP(context);
+  int before = 0;  // not behind a call but at the instruction itself: what a signal interrupted
+  const _Unwind_Ptr at = _Unwind_GetIPInfo(context, &before);
+  const _Unwind_Ptr pc = at == 0 ? 0 : at + (before != 0 ? 1 : 0);
   if (pc == 0) return _URC_END_OF_STACK;
   if (w->skip > 0) {
     --w->skip;
@@ -107,14 +109,6 @@ std::string describe_stack(void* const* frames, std::size_t depth) noexcept {
     return std::move(text).finish();
   } catch (...) {
     return {};
-  }
-}
-
-void write_raw_stack(void* const* frames, std::size_t depth) noexcept {
-  for (std::size_t i = 0; i < depth; ++i) {
-    char text[32];
-    std::snprintf(text, sizeof text, "\t%p\n", frames[i]);
-    write_error(text);
   }
 }
 

@@ -149,6 +149,7 @@ bool take(std::string_view& text, std::string_view prefix) noexcept {
 
 // By the outermost scope of a mangled name: _ZN3gos..., also of what is local to a function there (_ZZN3gos...).
 symbol_owner owner_of_name(std::string_view name) noexcept {
+  if (name == "__restore_rt" || name == "__kernel_rt_sigreturn") return symbol_owner::runtime;  // under our signal handler
   if (!take(name, "_Z")) return symbol_owner::user;
   while (take(name, "Z")) {}
   if (take(name, "St")) return symbol_owner::standard;

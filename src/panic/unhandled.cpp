@@ -197,7 +197,7 @@ void write_goroutine(const report_stack& stack) noexcept {
     char text[64];
     std::snprintf(text, sizeof text, "\ngoroutine %llu [running]:\n", static_cast<unsigned long long>(stack.id));
     write_error(text);
-    write_raw_stack(stack.frames, stack.depth);
+    write_addresses(stack.frames, stack.depth);
   }
 }
 
