@@ -33,10 +33,14 @@ void describe(const goroutine* gp) noexcept {
 
 // Does the code at pc belong to the module that allocates memory? Then it may hold the allocator's locks.
 bool in_allocator(void* pc) noexcept {
+#if __GLIBC_PREREQ(2, 35)
   dl_find_object found_pc, found_malloc;
   auto* allocate = reinterpret_cast<void*>(&std::malloc);
   if (::_dl_find_object(pc, &found_pc) != 0 || ::_dl_find_object(allocate, &found_malloc) != 0) return true;
   return found_pc.dlfo_link_map == found_malloc.dlfo_link_map && found_pc.dlfo_link_map->l_name[0] != '\0';
+#else
+  return pc != nullptr;  // nothing that may be asked in a signal handler
+#endif
 }
 
 bool becomes_panic(const machine* mp, const goroutine* gp, const fault& f) noexcept {
