@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <iterator>
@@ -57,23 +58,33 @@ void run_main_body(void* storage) {
   rt::race_release(call);
 }
 
-// crash_hook: what a crash report says of a goroutine beyond the error itself.
-void describe_goroutine(const void* which, rt::crash_part part) noexcept {
+// The header of the calling goroutine's stack.
+void write_header(const goroutine* gp) noexcept {
+  char text[96];
+  const bool named = gp->extra != nullptr && gp->extra->name[0] != '\0';
+  std::snprintf(text, sizeof text, "\ngoroutine %llu [running]:%s%s\n", static_cast<unsigned long long>(gp->id),
+                named ? " " : "", named ? gp->extra->name : "");
+  rt::write_error(text);
+}
+
+// crash_hook: what a crash report says of a goroutine beyond the error itself. In pieces: memory may be exhausted.
+[[gnu::noinline]] void describe_goroutine(const void* which, rt::crash_part part) noexcept {
   if (part != rt::crash_part::the_goroutine) return;
   const auto* gp = static_cast<const goroutine*>(which);
-  std::string text;
+  rt::crash_stack here;
+  const rt::crash_stack* stack = &rt::crashed_stack;
   if (gp == nullptr) {
     if (!rt::on_goroutine()) return;
     gp = rt::current_goroutine();
-    void* frames[64];
-    text = "\ngoroutine " + std::to_string(gp->id) + " [running]:";
-    if (gp->extra != nullptr && gp->extra->name[0] != '\0') text += std::string(" ") + gp->extra->name;
-    text += '\n';
-    text += rt::describe_stack(frames, rt::capture_stack(frames, std::size(frames), 2));
+    write_header(gp);
+    here.depth = rt::capture_stack(here.frames, std::size(here.frames), 1);
+    stack = &here;
   }
-  if (which != nullptr) text = rt::describe_stack(rt::crashed_stack.frames, rt::crashed_stack.depth);
-  text += rt::describe_creator(gp->spawn_pc, gp->parent_id);
+  const std::string text = rt::describe_stack(stack->frames, stack->depth);
+  if (text.empty()) rt::write_addresses(stack->frames, stack->depth);
   rt::write_error(text.data(), text.size());
+  const std::string creator = rt::describe_creator(gp->spawn_pc, gp->parent_id);
+  rt::write_error(creator.data(), creator.size());
 }
 
 // Whoever starts goroutines links this file.

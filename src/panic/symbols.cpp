@@ -206,6 +206,7 @@ std::string demangle(const char* mangled) {
 
 symbol_place find_symbol(void* pc) {
   symbol_place place;
+  place.module_offset = reinterpret_cast<std::uintptr_t>(pc);
   Dl_info info{};
   link_map* module = nullptr;
   if (::dladdr1(pc, &info, reinterpret_cast<void**>(&module), RTLD_DL_LINKMAP) == 0 || module == nullptr) return place;

@@ -253,6 +253,10 @@ bool unhandled_is_ours() noexcept {
 }
 
 [[noreturn]] void terminated() noexcept {
+  if (crash_is_mine()) {  // the report itself has thrown
+    write_error("\nfatal error: std::terminate while this was written\n");
+    crash_abandon(2);
+  }
   failure f = current_failure();
   if (f.exception == nullptr) f = failure_in_flight(current_goroutine());
   if (f.exception != nullptr && *f.type == typeid(goexit_exception)) {
