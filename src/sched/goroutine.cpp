@@ -144,7 +144,11 @@ goroutine* goroutine_prepare(std::uint8_t stack_class) noexcept {
     gp->parent_id = mp->current->id;
     gp->stack_class = stack_class != 0 ? stack_class : sched.stack_class;
     gp->flags = goroutine_flag::fresh;
-    if (GOS_UNLIKELY(gp->extra != nullptr)) *gp->extra = goroutine_extra{};
+    if (GOS_UNLIKELY(gp->extra != nullptr)) {
+      goroutine_extra fresh;
+      fresh.throw_stack = gp->extra->throw_stack;
+      *gp->extra = fresh;
+    }
   }
   kernel_leave();
   return gp;

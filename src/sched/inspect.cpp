@@ -20,7 +20,7 @@ namespace gos::rt {
 
 namespace {
 
-constexpr std::int64_t sample_patience_ns = 20'000'000;
+constexpr std::int64_t sample_patience_ns = 500'000'000;  // a busy machine may take long to run the thread
 
 // relaxed, all: a goroutine that is not held is looked at as it passes; see snapshot().
 goroutine_state state_of(const goroutine* gp) noexcept { return gp->state.load(std::memory_order_relaxed); }
@@ -114,7 +114,7 @@ class inspection {
   // False: it may not run any more.
   bool sample(goroutine_view& view) noexcept {
     machine* mp = machine_that_runs(view.gp);
-    view.depth = sample_running(mp, view.gp, frames_, frames_max_, std::min(options_.patience_ns, sample_patience_ns));
+    view.depth = sample_running(mp, view.gp, frames_, frames_max_, sample_patience_ns);
     view.frames = view.depth != 0 ? frames_ : nullptr;
     // Still the same one, whether it has answered or not: a thread that does not answer now will not do so soon.
     return view.depth != 0 || (state_of(view.gp) == goroutine_state::running && id_of(view.gp) == view.id);

@@ -211,11 +211,17 @@ void nap(std::int64_t ns) noexcept {
   hurried.exchange(0, std::memory_order_seq_cst);
 }
 
+void describe_now(const goroutine* gp) noexcept {
+  if (crash_hook != nullptr && traceback() > traceback_level::none) crash_hook(gp, crash_part::the_goroutine);
+  crash_others(gp);
+  crash_flush();
+}
+
 void describe_crashed() noexcept {
   // acquire: pairs with sysmon_describe().
   const goroutine* gp = crashed_goroutine.load(std::memory_order_acquire);
   if (GOS_LIKELY(gp == nullptr)) return;
-  if (crash_hook != nullptr) crash_hook(gp, crash_part::the_goroutine);
+  describe_now(gp);
   described.store(1, std::memory_order_release);  // release: pairs with sysmon_describe()
   futex_wake(described, 1);
   stop_for_good();
@@ -240,11 +246,16 @@ void sysmon_hurry() noexcept {
   sysmon_wake();
 }
 
-void sysmon_describe(const goroutine* crashed, std::int64_t timeout_ns) noexcept {
+bool sysmon_describe(const goroutine* crashed, std::int64_t timeout_ns) noexcept {
+  if (sched.sysmon_thread.load(std::memory_order_relaxed) == thread_id()) {  // relaxed: our own number, if it is ours
+    describe_now(crashed);
+    return true;
+  }
   crashed_goroutine.store(crashed, std::memory_order_release);  // release: pairs with describe_crashed()
   sysmon_wake();
   // acquire: pairs with describe_crashed().
   if (described.load(std::memory_order_acquire) == 0) futex_wait(described, 0, timeout_ns);
+  return described.load(std::memory_order_acquire) != 0;  // acquire: as above
 }
 
 void sysmon_body(void*) noexcept {
