@@ -160,7 +160,11 @@ goroutine* goroutine_make(processor* pp, std::uint8_t stack_class, std::uint64_t
   gp->parent_id = parent_id;
   gp->stack_class = stack_class != 0 ? stack_class : sched.stack_class;
   gp->flags = goroutine_flag::fresh;
-  if (GOS_UNLIKELY(gp->extra != nullptr)) *gp->extra = goroutine_extra{};
+  if (GOS_UNLIKELY(gp->extra != nullptr)) {
+    goroutine_extra fresh;
+    fresh.throw_stack = gp->extra->throw_stack;
+    *gp->extra = fresh;
+  }
   return gp;
 }
 

@@ -15,7 +15,7 @@
 // INV2 Every park is ended by exactly one ready.
 // INV3 ready may come before the parking machine has left the goroutine's stack: on_cpu says so.
 //      Whoever resumes a goroutine first waits until on_cpu is 0; it is cleared by the code that
-//      runs next on the machine that left, or by the stack scanner, whose mark it may be.
+//      runs next on the machine that left, or by who held it (hold.hpp).
 // INV4 A goroutine with the flag fresh has no stack yet and has never run.
 #pragma once
 
@@ -112,6 +112,11 @@ struct goroutine_extra {
   machine* locked_machine = nullptr;
   std::uint32_t lock_count = 0;
   machine* home = nullptr;  // a main goroutine's: whose thread waits for its end
+  void* thrown = nullptr;   // the last panic or goexit that was thrown and still exists; owned by src/panic
+  void* throw_stack = nullptr;  // memory for where an exception was thrown; owned by src/panic, stays when the rest is reset
+  bool thrown_goexit = false;
+  bool describing = false;  // the texts of its panics are being asked for
+  bool panic_on_fault = false;
 };
 
 #if !defined(GOS_TSAN) && !defined(GOS_ASAN)
