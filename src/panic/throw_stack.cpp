@@ -31,6 +31,7 @@ void note(const void* exception) noexcept {
 
 }  // namespace
 
+// Its object is made in passing_type.S.
 class passing_type final : public std::type_info {
  public:
   bool __do_catch(const std::type_info* thrown, void** object, unsigned outer) const override;
@@ -42,17 +43,6 @@ bool passing_type::__do_catch(const std::type_info* thrown, void** object, unsig
   note(*object);
   return false;
 }
-
-// What the compiler takes for the type information of passing_exception: an object of passing_type. It is laid out by hand, as
-// type_info has no constexpr constructor, and goroutines may run, and throw, before this file has been initialised.
-struct type_layout {
-  const void* const* functions;
-  const char* name;
-};
-extern const void* const passing_functions[] __asm__("_ZTVN3gos2rt12passing_typeE");
-extern const type_layout type_of_passing __asm__("_ZTIN3gos2rt17passing_exceptionE");
-[[gnu::used]] constinit const type_layout type_of_passing{passing_functions + 2, "N3gos2rt17passing_exceptionE"};
-static_assert(sizeof(type_layout) == sizeof(std::type_info));
 
 const throw_stack* throw_stack_of(const goroutine* gp, const std::exception_ptr& exception) noexcept {
   if (gp->extra == nullptr || exception == nullptr) return nullptr;
