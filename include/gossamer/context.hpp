@@ -241,7 +241,7 @@ std::function<bool()> context_after_func(const context& ctx, std::unique_ptr<con
 // and cancel waits for none of them. The result takes the registration back: true if f will now not be
 // called, false if it is (or was taken back already). Dropping it leaves the registration in place.
 template <std::invocable F>
-std::function<bool()> after_func(const context& ctx, F&& f) {
+[[gnu::always_inline]] inline std::function<bool()> after_func(const context& ctx, F&& f) {
   auto call = std::make_unique<detail::context_call_of<std::decay_t<F>>>(std::forward<F>(f));
   if constexpr (detail::maybe_empty<std::decay_t<F>>) {
     if (call->function == nullptr) detail::spawn_empty_callable();

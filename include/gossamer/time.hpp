@@ -191,7 +191,7 @@ class ticker {
 
 // Calls f() in a goroutine of its own, d from now. The call stays scheduled when the timer is dropped; stop() prevents
 // it, reset() schedules it again, so that two runs may overlap. f is destroyed with the last handle and run.
-template <any_duration D, std::invocable F> timer after_func(D d, F&& f) {
+template <any_duration D, std::invocable F> [[gnu::always_inline]] inline timer after_func(D d, F&& f) {
   using function = std::decay_t<F>;
   auto owned = std::make_unique<detail::timed_call<function>>(std::forward<F>(f));
   if constexpr (detail::maybe_empty<function>) {

@@ -99,11 +99,11 @@ void spawn_commit(spawn_ticket ticket, body_function body, void* site) noexcept 
   rt::goroutine_start(gp);
 }
 
-void spawn_commit_in_kernel(spawn_ticket ticket, body_function body) noexcept {
+void spawn_commit_in_kernel(spawn_ticket ticket, body_function body, void* site) noexcept {
   auto* gp = static_cast<goroutine*>(ticket.gp);
   gp->body = body;
   gp->entry = goroutine_entry;
-  gp->spawn_pc = nullptr;
+  gp->spawn_pc = site;
   rt::goroutine_start_in_kernel(gp);
 }
 

@@ -147,6 +147,8 @@ void crash_limit(std::int64_t ns) noexcept {
   limit_ns.store(ns > 0 ? ns : default_limit_ns, std::memory_order_relaxed);  // relaxed: before any crash
 }
 
+std::int64_t crash_limit() noexcept { return limit_ns.load(std::memory_order_relaxed); }  // relaxed: as above
+
 void crash_others(const void* goroutine) noexcept {
   if (crash_hook != nullptr && traceback() >= traceback_level::all) crash_hook(goroutine, crash_part::the_others);
 }

@@ -60,6 +60,7 @@ void crash_flush() noexcept;
 [[noreturn]] void crash_abandon(int status) noexcept;
 // How long a report may go on without writing anything; 0: the default, 30 s.
 void crash_limit(std::int64_t ns) noexcept;
+std::int64_t crash_limit() noexcept;
 // Writes all of text to standard error, retrying short writes; from crash_begin() on also to the crash output.
 // Async-signal-safe.
 void write_error(const char* text, std::size_t size) noexcept;

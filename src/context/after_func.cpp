@@ -10,7 +10,9 @@ namespace gos {
 namespace rt {
 
 void start_call(std::unique_ptr<detail::context_call> call) {
-  detail::spawn_goroutine(nullptr, [call = std::move(call)] { call->call(); });
+  void* const site = call->site;
+  auto body = [call = std::move(call)] { call->call(); };
+  detail::spawn_call_of<detail::bound_call<decltype(body)>>(site, nullptr, std::move(body));
 }
 
 namespace {
@@ -37,6 +39,7 @@ bool take_back(call_node& registration, const context_ref& own) {
 std::function<bool()> detail::context_after_func(const context& ctx, std::unique_ptr<context_call> call) {
   context_node* parent = context_access::node(ctx).get();
   if (parent == nullptr) context_nil_parent();
+  call->site = __builtin_return_address(0);
   context_ref own;
   if (parent->source != nullptr && parent->source->kind == context_kind::own) {
     own = context_ref(rt::make_cancel_node(parent));

@@ -38,7 +38,6 @@ class stack_text {
   void add_frame(const symbol_frame& frame, const std::string& where);
 
   bool everything_;
-  bool empty_ = true;      // of what is shown
   std::string shown_;
   std::string standard_;   // frames of the C++ library whose caller is not known yet
   std::string all_;

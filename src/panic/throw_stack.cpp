@@ -31,20 +31,18 @@ void note(const void* exception) noexcept {
 
 }  // namespace
 
+// Its object is made in passing_type.S.
 class passing_type final : public std::type_info {
  public:
-  passing_type() noexcept : std::type_info("N3gos2rt17passing_exceptionE") {}
-  bool __do_catch(const std::type_info* thrown, void** object, unsigned) const override {
-    // Ours bring their stacks along; of a pointer we are given what it points to.
-    if (*thrown == typeid(panic_exception) || *thrown == typeid(goexit_exception) || thrown->__is_pointer_p()) return false;
-    note(*object);
-    return false;
-  }
+  bool __do_catch(const std::type_info* thrown, void** object, unsigned outer) const override;
 };
 
-// What the compiler takes for the type information of passing_exception.
-extern const passing_type type_of_passing __asm__("_ZTIN3gos2rt17passing_exceptionE");
-const passing_type type_of_passing;
+bool passing_type::__do_catch(const std::type_info* thrown, void** object, unsigned) const {
+  // Ours bring their stacks along; of a pointer we are given what it points to.
+  if (*thrown == typeid(panic_exception) || *thrown == typeid(goexit_exception) || thrown->__is_pointer_p()) return false;
+  note(*object);
+  return false;
+}
 
 const throw_stack* throw_stack_of(const goroutine* gp, const std::exception_ptr& exception) noexcept {
   if (gp->extra == nullptr || exception == nullptr) return nullptr;

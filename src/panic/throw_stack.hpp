@@ -14,7 +14,7 @@
 
 namespace gos::rt {
 
-// Nothing is of this type. Its type information is throw_stack.cpp's own: key() is defined nowhere.
+// Nothing is of this type. Its type information is our own (passing_type.S): key() is defined nowhere.
 class passing_exception {
   virtual void key();
 };

@@ -18,7 +18,8 @@ namespace gos::rt {
 
 namespace {
 
-constexpr std::int64_t describe_ns = 10'000'000'000;  // for sysmon to say what it knows
+// For sysmon to say what it knows: before the limit of the whole report.
+std::int64_t describe_ns() noexcept { return crash_limit() / 3; }
 
 std::atomic<fault_thrower> throw_fault{nullptr};
 
@@ -28,7 +29,7 @@ const char* name_of(const goroutine* gp) noexcept {
 
 // The rest of the report by sysmon; bare addresses if it does not come to it.
 void describe(const goroutine* gp) noexcept {
-  if (!sysmon_describe(gp, describe_ns) && traceback() != traceback_level::none) write_addresses(crashed_stack.frames, crashed_stack.depth);
+  if (!sysmon_describe(gp, describe_ns()) && traceback() != traceback_level::none) write_addresses(crashed_stack.frames, crashed_stack.depth);
 }
 
 // Does the code at pc belong to the module that allocates memory? Then it may hold the allocator's locks.

@@ -41,6 +41,7 @@ struct detail::function_timer : rt::alarm {
   }
 
   const std::unique_ptr<timed_function> function;
+  void* site = nullptr;  // the statement that made it
   std::atomic<std::uint32_t> references{1};
   spin_lock lock;
   bool armed = false;
@@ -85,7 +86,7 @@ std::int64_t function_timer_fire(rt::timer* due, std::int64_t) noexcept {
       again_ns = t.rest();
     }
   }
-  if (started.has_value()) detail::spawn_commit_in_kernel(*started, run_body);
+  if (started.has_value()) detail::spawn_commit_in_kernel(*started, run_body, t.site);
   return again_ns;
 }
 
@@ -131,6 +132,7 @@ detail::function_timer* detail::function_timer_make(timed_function* function, st
   std::unique_ptr<timed_function> owned(function);
   auto made = std::make_unique<function_timer>(owned.get());
   owned.release();
+  made->site = __builtin_return_address(0);
   set_timer(*made, ns);
   return made.release();
 }

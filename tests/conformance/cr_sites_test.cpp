@@ -69,7 +69,8 @@ TEST(CR, CR_01_the_stack_has_functions_files_lines_and_inlined_calls) {
 }
 
 TEST(CR, CR_08_the_place_that_spawned) {
-  for (const char* mode : {"go", "go-function", "go-options", "spawn", "wait-group", "error-group", "task-group", "nested"}) {
+  for (const char* mode : {"go", "go-function", "go-options", "spawn", "wait-group", "error-group", "task-group", "time-after-func",
+                           "context-after-func", "nested"}) {
     const report r = report_of("death_panic_sites", mode);
     ASSERT_EQ(r.lines.size(), 1U) << mode << '\n' << r.result;
     const bool second = std::string(mode) == "nested";

@@ -117,6 +117,9 @@ TEST(PD, extra_faults_in_the_report) {
   const child_result fault = crash("memory-throws-fault");
   EXPECT_EQ(fault.signal, SIGSEGV) << fault;
   EXPECT_TRUE(std::regex_search(fault.err, std::regex("\n\ngoroutine [0-9]+ \\[running\\]: faulty\n\t0x[0-9a-f]+\n"))) << fault;
+  const child_result stuck = crash("memory-hangs-fault", {"GOS_DEBUG=crash_limit=900"});
+  EXPECT_EQ(stuck.signal, SIGSEGV) << stuck;
+  EXPECT_TRUE(std::regex_search(stuck.err, std::regex("\n\ngoroutine [0-9]+ \\[running\\]: faulty\n\t0x[0-9a-f]+\n"))) << stuck;
   const child_result memory = crash("address-space");
   EXPECT_EQ(memory.status, 2) << memory;
   EXPECT_TRUE(memory.err.starts_with("fatal error: panic, and no memory to print its value\n") ||

@@ -80,6 +80,20 @@ const modes all = {
          wait_for_ever();
        });
      }},
+    {"time-after-func", [] {
+       return gos::run([] {
+         HERE gos::after_func(1ms, [] { panic_here(); });
+         wait_for_ever();
+       });
+     }},
+    {"context-after-func", [] {
+       return gos::run([] {
+         auto [ctx, cancel] = gos::with_cancel(gos::background());
+         HERE gos::after_func(ctx, [] { panic_here(); });
+         cancel();
+         wait_for_ever();
+       });
+     }},
     {"nested", [] {
        return gos::run([] {
          gos::go([] {

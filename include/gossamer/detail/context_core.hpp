@@ -96,6 +96,7 @@ struct context_call {
   virtual void call() = 0;
 
   context_call* next = nullptr;  // of src/context
+  void* site = nullptr;          // the statement that registered it
 };
 template <class F>
 struct context_call_of final : context_call {

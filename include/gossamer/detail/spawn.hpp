@@ -38,7 +38,7 @@ using body_function = void (*)(void* storage);
 // Thread-safe. spawn_begin throws std::bad_alloc when memory or address space is exhausted.
 spawn_ticket spawn_begin(std::size_t size, std::size_t alignment, const spawn_options* options);
 void spawn_commit(spawn_ticket ticket, body_function body, void* site) noexcept;
-void spawn_commit_in_kernel(spawn_ticket ticket, body_function body) noexcept;  // by the runtime's timers, in kernel mode
+void spawn_commit_in_kernel(spawn_ticket ticket, body_function body, void* site) noexcept;  // by the runtime's timers, in kernel mode
 void spawn_abort(spawn_ticket ticket) noexcept;
 [[noreturn]] void spawn_empty_callable() noexcept;  // SP-03
 
@@ -80,8 +80,9 @@ void run_and_destroy(void* storage) {
 
 // Starts a goroutine that constructs Call from the arguments (on the spawning side) and runs it.
 // Always inlined, so that the return address seen by spawn_commit names the spawn statement.
+// `site`: the statement, if it is another than the caller's.
 template <class Call, class... Args>
-[[gnu::always_inline]] inline void spawn_call(const spawn_options* options, Args&&... args) {
+[[gnu::always_inline]] inline void spawn_call_of(void* site, const spawn_options* options, Args&&... args) {
   const spawn_ticket ticket = spawn_begin(sizeof(Call), alignof(Call), options);
   if constexpr (std::is_nothrow_constructible_v<Call, Args...>) {
     ::new (ticket.storage) Call(std::forward<Args>(args)...);
@@ -94,7 +95,12 @@ template <class Call, class... Args>
     }
   }
   if constexpr (requires(Call& call) { call.runs_on(ticket.gp); }) static_cast<Call*>(ticket.storage)->runs_on(ticket.gp);
-  spawn_commit(ticket, &run_and_destroy<Call>, nullptr);
+  spawn_commit(ticket, &run_and_destroy<Call>, site);
+}
+
+template <class Call, class... Args>
+[[gnu::always_inline]] inline void spawn_call(const spawn_options* options, Args&&... args) {
+  spawn_call_of<Call>(nullptr, options, std::forward<Args>(args)...);
 }
 
 template <class F, class... A>
