@@ -109,6 +109,7 @@ struct goroutine_extra {
   machine* locked_machine = nullptr;
   std::uint32_t lock_count = 0;
   machine* home = nullptr;  // a main goroutine's: whose thread waits for its end
+  bool returned = false;    // a main goroutine's: its function has returned
 };
 
 #if !defined(GOS_TSAN) && !defined(GOS_ASAN)

@@ -93,6 +93,7 @@ void machine_adopt_thread(machine* mp) noexcept {
   mp->quit.store(false, std::memory_order_relaxed);   // relaxed: own until it rests
   mp->alive.store(true, std::memory_order_relaxed);   // relaxed: for traces
   mp->home = mp->leaving = false;
+  mp->tid = thread_id();
   mp->locked = nullptr;
 #if defined(GOS_TSAN) || defined(GOS_ASAN)
   mp->g0.fiber = fiber_state{};

@@ -75,6 +75,10 @@ struct alignas(cache_line_size) machine {
   std::atomic<processor*> given{nullptr};  // by the waker, before wake
   bool given_searching = false;            // by the waker, before wake
   bool parked = false;                     // under scheduler::lock: leaving, and asleep until quit
+  bool waits_for_locked = false;           // under scheduler::lock: without a processor, until one comes with a goroutine
+  bool thread_parked = false;              // under scheduler::lock; a plain thread's: waits, and nobody has woken it yet
+  bool helper = false;                     // under scheduler::lock: a plain thread of the library's own
+  int tid = 0;                             // under scheduler::lock, or own: the system's number of the thread
   std::atomic<bool> alive{false};          // has a thread; for traces
   std::uint32_t id = 0;                    // immutable after publication; for traces
   goroutine* locked = nullptr;             // owner: the goroutine that is locked to this thread
