@@ -75,6 +75,7 @@ struct scheduler {
   std::atomic<bool> exiting{false};
   std::atomic<machine*> exit_machine{nullptr};
   std::atomic<int> exit_status{0};
+  std::atomic<bool> eager_looks{false};    // tests set it: sysmon looks for a deadlock as often as it can
   std::atomic<bool> main_goexited{false};  // a main goroutine has ended by goexit: the process goes on without it
   std::atomic<std::int64_t> main_ended_ns{0};  // when a main goroutine ended whose thread is elsewhere, or exit_begun
   std::atomic<machine*> main_home{nullptr};    // that thread's machine

@@ -200,9 +200,9 @@ class deadlock_watch {
   bool due() const noexcept { return due_; }
   std::int64_t next_ns() const noexcept { return next_ns_; }
 
-  void look_if_due(std::int64_t now_ns) noexcept {
+  void look_if_due(std::int64_t now_ns, bool eager) noexcept {
     if (thread_ != 0 && watch_of_threads.ended()) due_ = true;
-    if (!due_ || now_ns < next_ns_) return;
+    if (!due_ || (now_ns < next_ns_ && !eager)) return;
     forget_thread();
     due_ = false;
     // Plain threads that pass each other things may make it sensible again and again.
@@ -403,9 +403,14 @@ void sysmon_body(void*) noexcept {
       const std::int64_t bound_ns = idle_beside ? turn_max_idle_beside_ns : turn_max_ns;
       delay_ns = delay_ns * 2 < bound_ns ? delay_ns * 2 : bound_ns;
     }
-    const bool at_rest = idle_since_ns != 0 && now_ns - idle_since_ns > rest_after_ns;
-    if (at_rest) deadlock.look_if_due(now_ns);
-    if (at_rest && !active_since_shrink && !shrinking && !trimming && trace_ns == never_ns) {
+    const bool eager = sched.eager_looks.load(std::memory_order_relaxed);  // relaxed: set by tests, before
+    const bool at_rest = idle_since_ns != 0 && (now_ns - idle_since_ns > rest_after_ns || eager);
+    if (eager) {
+      deadlock.again();
+      delay_ns = turn_min_ns;
+    }
+    if (at_rest) deadlock.look_if_due(now_ns, eager);
+    if (at_rest && !eager && !active_since_shrink && !shrinking && !trimming && trace_ns == never_ns) {
       if (deadlock.due()) {
         delay_ns = deadlock.next_ns() > now_ns ? deadlock.next_ns() - now_ns : turn_min_ns;
         continue;

@@ -1,4 +1,4 @@
-// deadlock: programs in which nobody can go on (DL), and programs in which somebody still can.
+// deadlock: programs in which nobody can go on, at once or after a while (DL).
 #include "modes.hpp"
 
 #include <gossamer/fd.hpp>
@@ -6,12 +6,8 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <future>
-#include <optional>
-#include <semaphore>
 #include <thread>
 #include <vector>
 
@@ -350,192 +346,36 @@ int timer_stopped_from_outside() {
   });
 }
 
-// --- nearly: everybody sleeps for a moment, again and again -------------------------------------------------------------
-
-// Runs body many times, each from a moment at which nothing runs.
-int nearly(const std::function<void()>& body) {
-  return gos::run([&] {
-    const char* const seconds = std::getenv("GOS_NEARLY_SECONDS");
-    const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(seconds != nullptr ? std::atoi(seconds) * 1000 : 1500);
-    int rounds = 0;
-    while (std::chrono::steady_clock::now() < until) {
-      body();
-      ++rounds;
-    }
-    std::printf("%d rounds\n", rounds);
-    say("woken each time");
-  });
-}
-
-// As long as sysmon takes to look, a little less and a little more.
-std::chrono::microseconds around_a_look() {
-  static std::atomic<unsigned> count{0};
-  return std::chrono::microseconds(40'000 + (count++ * 7919) % 40'000);
-}
-
-void woken_by_a_thread() {
-  auto done = gos::make_chan<int>();
-  std::thread([=] {
-    std::this_thread::sleep_for(around_a_look());
-    done.send(1);
-  }).detach();
-  done.recv();
-}
-
-void woken_by_a_chain_of_threads() {
-  auto done = gos::make_chan<int>();
-  auto first = gos::make_chan<int>();
-  auto second = gos::make_chan<int>();
-  std::thread([=] {
-    second.send(*first.recv());
-  }).detach();
-  std::thread([=] {
-    done.send(*second.recv());
-  }).detach();
-  std::thread([=] {
-    std::this_thread::sleep_for(around_a_look());
-    first.send(1);
-  }).detach();
-  done.recv();
-}
-
-void woken_by_a_call() {
-  auto done = gos::make_chan<int>();
-  gos::go([=] {
-    ::usleep(static_cast<useconds_t>(around_a_look().count()));
-    done.send(1);
-  });
-  done.recv();
-}
-
-void woken_by_a_join() {
-  auto done = gos::make_chan<int>();
-  gos::go([=] {
-    std::thread([] { std::this_thread::sleep_for(around_a_look()); }).join();
-    done.send(1);
-  });
-  done.recv();
-}
-
-void woken_by_a_timer() { gos::sleep(around_a_look()); }
-
-void woken_by_a_pipe() {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) wrong("no pipe");
-  std::thread writer([to = ends[1]] {
-    std::this_thread::sleep_for(around_a_look());
-    if (::write(to, "x", 1) != 1) wrong("no writing");
-  });
-  if (!gos::net::wait_readable(ends[0])) wrong("no waiting");
-  gos::blocking([&] { writer.join(); });
-  ::close(ends[0]);
-  ::close(ends[1]);
-}
-
-void woken_by_a_signal() {
-  auto got = gos::make_chan<int>(1);
-  gos::notify(got, SIGUSR1);
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::usleep(static_cast<useconds_t>(around_a_look().count()));
-    ::kill(::getppid(), SIGUSR1);
-    ::_exit(0);
-  }
-  got.recv();
-  gos::stop_notify(got);
-  ::waitpid(child, nullptr, 0);
-}
-
-void woken_pinned() {
-  auto done = gos::make_chan<int>();
-  auto there = gos::make_chan<int>();
-  gos::go([=] {
-    const gos::pin here;
-    there.recv();
-    done.send(1);
-  });
-  gos::sleep(around_a_look());
-  there.send(1);
-  done.recv();
-}
-
-void woken_while_processors_come_and_go() {
-  static unsigned count = 0;
-  gos::runtime::set_max_procs(static_cast<int>(1 + count++ % 8));
-  auto done = gos::make_chan<int>();
-  std::thread([=] {
-    std::this_thread::sleep_for(around_a_look());
-    gos::runtime::set_max_procs(static_cast<int>(1 + count * 3 % 8));
-    done.send(1);
-  }).detach();
-  done.recv();
-}
-
-// A second main function, on a thread of its own.
-void woken_by_a_run() {
-  auto done = gos::make_chan<int>();
-  std::thread([=] {
-    std::this_thread::sleep_for(around_a_look());
-    gos::run([=] { done.send(1); });
-  }).detach();
-  done.recv();
-}
-
-void woken_by_a_future() {
-  gos::blocking([] {
-    std::async(std::launch::async, [] { std::this_thread::sleep_for(around_a_look()); }).get();
-  });
-}
-
-modes all() {
-  modes known = {
-      {"receive", receive},
-      {"every-way", every_way},
-      {"locked-threads", locked_threads},
-      {"before-main", went_on},
-      {"many", many},
-      {"plain-main", plain_main},
-      {"plain-alone", plain_alone},
-      {"after-set-max-procs", after_set_max_procs},
-      {"goexit-alone", goexit_alone},
-      {"goexit-others-wait", goexit_others_wait},
-      {"goexit-others-end-it", goexit_others_end_it},
-      {"goexit-pinned", goexit_pinned},
-      {"after-sleep", after_sleep},
-      {"after-timers", after_timers},
-      {"idle-timers", idle_timers},
-      {"pipe-reader", pipe_reader},
-      {"pipe-for-ever", pipe_for_ever},
-      {"blocking-read", blocking_read},
-      {"signals", signals},
-      {"signals-linked", signals_linked},
-      {"stranger-helps", stranger_helps},
-      {"stranger-ends", stranger_ends},
-      {"strangers-end-in-turn", strangers_end_in_turn},
-      {"acquaintance-ends", acquaintance_ends},
-      {"acquaintance-parks", acquaintance_parks},
-      {"first-thread-ends", first_thread_ends},
-      {"timer-stopped-from-outside", timer_stopped_from_outside},
-  };
-  const std::map<std::string, void (*)()> near = {
-      {"thread", woken_by_a_thread},
-      {"chain", woken_by_a_chain_of_threads},
-      {"call", woken_by_a_call},
-      {"join", woken_by_a_join},
-      {"timer", woken_by_a_timer},
-      {"pipe", woken_by_a_pipe},
-      {"signal", woken_by_a_signal},
-      {"pinned", woken_pinned},
-      {"procs", woken_while_processors_come_and_go},
-      {"run", woken_by_a_run},
-      {"future", woken_by_a_future},
-  };
-  for (const auto& [name, body] : near) {
-    known["nearly-" + name] = [body = body] { return nearly(body); };
-  }
-  return known;
-}
+const modes known = {
+    {"receive", receive},
+    {"every-way", every_way},
+    {"locked-threads", locked_threads},
+    {"before-main", went_on},
+    {"many", many},
+    {"plain-main", plain_main},
+    {"plain-alone", plain_alone},
+    {"after-set-max-procs", after_set_max_procs},
+    {"goexit-alone", goexit_alone},
+    {"goexit-others-wait", goexit_others_wait},
+    {"goexit-others-end-it", goexit_others_end_it},
+    {"goexit-pinned", goexit_pinned},
+    {"after-sleep", after_sleep},
+    {"after-timers", after_timers},
+    {"idle-timers", idle_timers},
+    {"pipe-reader", pipe_reader},
+    {"pipe-for-ever", pipe_for_ever},
+    {"blocking-read", blocking_read},
+    {"signals", signals},
+    {"signals-linked", signals_linked},
+    {"stranger-helps", stranger_helps},
+    {"stranger-ends", stranger_ends},
+    {"strangers-end-in-turn", strangers_end_in_turn},
+    {"acquaintance-ends", acquaintance_ends},
+    {"acquaintance-parks", acquaintance_parks},
+    {"first-thread-ends", first_thread_ends},
+    {"timer-stopped-from-outside", timer_stopped_from_outside},
+};
 
 }  // namespace
 
-int main(int argc, char** argv) { return run_mode(all(), argc, argv); }
+int main(int argc, char** argv) { return run_mode(known, argc, argv); }
