@@ -119,7 +119,7 @@ std::vector<int> resting_threads(int about) {
   {
     spin_guard guard(sched.lock);
     for_each_resting_locked([&](const machine* mp) {
-      if (ids.size() < ids.capacity()) ids.push_back(mp->tid);
+      if (ids.size() < ids.capacity()) ids.push_back(mp->thread.load(std::memory_order_relaxed));
     });
   }
   std::sort(ids.begin(), ids.end());
@@ -132,7 +132,7 @@ void describe_plain_threads() noexcept {
     if (!mp->thread_parked || mp->helper) continue;
     char text[128];
     // relaxed: it rests for good.
-    std::snprintf(text, sizeof text, "\nthread %d [%s]: not a goroutine\n", mp->tid,
+    std::snprintf(text, sizeof text, "\nthread %d [%s]: not a goroutine\n", mp->thread.load(std::memory_order_relaxed),
                   wait_reason_text(mp->g0.reason.load(std::memory_order_relaxed)));
     write_error(text);
   }

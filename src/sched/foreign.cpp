@@ -67,7 +67,7 @@ machine* foreign_adopt() noexcept {
     record->all_next = sched.foreigners;
     sched.foreigners = record;
   }
-  record->tid = thread_id();
+  record->thread.store(thread_id(), std::memory_order_relaxed);  // relaxed: a number
   record->current = &record->g0;
   record->exceptions = thread_eh_globals();
   record->float_default = float_control();

@@ -110,6 +110,10 @@ struct goroutine_extra {
   std::uint32_t lock_count = 0;
   machine* home = nullptr;  // a main goroutine's: whose thread waits for its end
   bool returned = false;    // a main goroutine's: its function has returned
+  void* thrown = nullptr;   // the last panic or goexit that was thrown and still exists; owned by src/panic
+  bool thrown_goexit = false;
+  bool describing = false;  // the texts of its panics are being asked for
+  bool panic_on_fault = false;
 };
 
 #if !defined(GOS_TSAN) && !defined(GOS_ASAN)

@@ -12,6 +12,7 @@
 #include "platform/shadow_stack.hpp"
 #include "platform/signals.hpp"
 #include "platform/thread.hpp"
+#include "sched/dump_request.hpp"
 #include "sched/sched.hpp"
 
 #if defined(GOS_ASAN)
@@ -114,9 +115,13 @@ void start_locked() noexcept {
   sched.stack_class = stack_default_class();
   sched.migrate = debug_flag("migrate");
   debug_complain();
+  traceback();  // read now, while that may take its time
+  crash_limit(std::int64_t{debug_number("crash_limit")} * 1'000'000);
   trace_init();
   seed = seed_from_environment();
   signals_init(on_fault);
+  dump_requests_init();
+  sched.coarse_ns.store(monotonic_ns(), std::memory_order_relaxed);  // relaxed: told to people only
   const int wanted = procs_from_environment();
   const int procs = wanted != 0 ? wanted : within_limit(default_procs());
   sched.follows_default.store(wanted == 0, std::memory_order_relaxed);  // relaxed: written under start_lock

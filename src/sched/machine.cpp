@@ -103,7 +103,6 @@ void machine_adopt_thread(machine* mp) noexcept {
   mp->alive.store(true, std::memory_order_relaxed);   // relaxed: for traces
   mp->thread.store(thread_id(), std::memory_order_relaxed);  // relaxed: a number
   mp->home = mp->leaving = false;
-  mp->tid = thread_id();
   mp->locked = nullptr;
 #if defined(GOS_TSAN) || defined(GOS_ASAN)
   mp->g0.fiber = fiber_state{};

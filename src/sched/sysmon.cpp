@@ -8,7 +8,8 @@
 // It also makes good what the fast paths may miss: work beside idle processors, late timers, I/O that
 // nobody looked at for 10 ms. It gives memory back (shrink.cpp, stack_pool.cpp), ends the process when
 // run's thread is held at the end (end_if_held), and says what it knows of a stack that overflowed. It starts the threads
-// that others must not (machine.cpp), sees to changes of the default number of processors, and prints traces (trace.cpp).
+// that others must not (machine.cpp), sees to changes of the default number of processors, and prints traces (trace.cpp)
+// and the dumps that a signal asks for (dump_request.cpp).
 //
 // When everything has come to rest it looks whether that is for good (deadlock.cpp).
 //
@@ -23,6 +24,7 @@
 #include "platform/futex.hpp"
 #include "platform/thread.hpp"
 #include "platform/thread_watch.hpp"
+#include "sched/dump_request.hpp"
 #include "sched/poll_source.hpp"
 #include "sched/sched.hpp"
 
@@ -272,7 +274,8 @@ void sleep_until_needed(deadlock_watch& deadlock) noexcept {
     idle = idle_processors >= sched.max_procs.load(std::memory_order_relaxed) &&
            sched.main_ended_ns.load(std::memory_order_relaxed) == 0 && sched.births == nullptr &&
            !stirred.load(std::memory_order_relaxed) &&
-           !look_again.load(std::memory_order_seq_cst);  // seq_cst: pairs with sysmon_look_again()
+           !look_again.load(std::memory_order_seq_cst) &&  // seq_cst: pairs with sysmon_look_again()
+           !dump_requested();
   }
   if (idle) deadlock.sleep();
   sleeping.store(0, std::memory_order_relaxed);  // relaxed: only sysmon and its wakers look
@@ -356,6 +359,7 @@ void sysmon_body(void*) noexcept {
   for (;;) {
     nap(delay_ns < trace_ns ? delay_ns : trace_ns);
     describe_crashed();
+    dump_requests_serve();
     machine_threads_born();
     // relaxed: seen late, it does no harm.
     if (sched.exiting.load(std::memory_order_relaxed)) stop_for_good();
