@@ -55,7 +55,8 @@ enum class wait_reason : std::uint8_t {
 const char* wait_reason_text(wait_reason reason) noexcept;
 
 // aged and scanned are waiting, too: since before the stack scanner's last pass; with the stack shrunk.
-enum class goroutine_state : std::uint8_t { dead, runnable, running, waiting, aged, scanned };
+// examined: waiting, and somebody asks whether it still waits as it did then (report/stuck.cpp).
+enum class goroutine_state : std::uint8_t { dead, runnable, running, waiting, aged, scanned, examined };
 
 // Flags that take a goroutine off the fast path of a switch. Zero is the common case.
 namespace goroutine_flag {

@@ -23,9 +23,14 @@ inline detail::holder_word holder_of(const rt::sleeper& s) noexcept {
   return detail::holder_at(s.gp->stack_base);
 }
 
+bool queues_at(const void* bucket_of, const void* address, const rt::goroutine* gp) noexcept;
+
 struct detail::lock_access {
   static lock_holder holder(const mutex& m) noexcept;
   static lock_holder holder(const shared_mutex& m) noexcept;
+  // Whether gp, which is held, is queued there. False also if it cannot be found out soon.
+  static bool queues(const mutex& m, const rt::goroutine* gp) noexcept;
+  static bool queues(const shared_mutex& m, const rt::goroutine* gp) noexcept;
 };
 
 }  // namespace gos

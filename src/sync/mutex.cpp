@@ -40,6 +40,7 @@
 #include "park/park.hpp"
 #include "platform/clock.hpp"
 #include "platform/membarrier.hpp"
+#include "sync/describe.hpp"
 #include "sync/holders.hpp"
 #include "sync/sleep_table.hpp"
 
@@ -299,6 +300,18 @@ lock_holder detail::lock_access::holder(const mutex& m) noexcept {
   const std::uint32_t word = m.locked_.load(std::memory_order_relaxed);
   return {word != 0, word, 0};
 }
+
+bool queues_at(const void* bucket_of, const void* address, const goroutine* gp) noexcept {
+  constexpr int steps_max = 4096;
+  sleep_bucket& bucket = sleep_bucket_of(bucket_of);
+  if (!lock_for_note(bucket.lock)) return false;
+  const sleeper* s = bucket.first(address);
+  for (int steps = 0; s != nullptr && s->gp != gp; s = ++steps < steps_max ? s->next : nullptr) {}
+  bucket.lock.unlock();
+  return s != nullptr;
+}
+
+bool detail::lock_access::queues(const mutex& m, const goroutine* gp) noexcept { return queues_at(&m, &m, gp); }
 
 void detail::mutex_wake(const void* address) noexcept {
   kernel_section kernel;

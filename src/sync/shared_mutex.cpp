@@ -264,6 +264,10 @@ lock_holder detail::lock_access::holder(const shared_mutex& m) noexcept {
   return {(word & writing) != 0, m.writer_.load(std::memory_order_relaxed), word & reader_mask};
 }
 
+bool detail::lock_access::queues(const shared_mutex& m, const goroutine* gp) noexcept {
+  return queues_at(&m.word_, m.writers(), gp) || queues_at(&m.word_, m.readers(), gp);
+}
+
 // An arm of a select: to hold it as a writer or as a reader.
 class detail::shared_mutex_object final : public detail::select_object {
  public:
