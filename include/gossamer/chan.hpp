@@ -151,13 +151,13 @@ template <class Self, class T> class sender {
   // channel`, also when the close comes while it waits.
   void send(const T& value) const requires std::copy_constructible<T> {
     if constexpr (std::is_trivially_copyable_v<T>) {
-      chan_send(core(), const_cast<T*>(std::addressof(value)));
+      chan_send(handle(), const_cast<T*>(std::addressof(value)));
     } else {
       T copy(value);
-      chan_send(core(), std::addressof(copy));
+      chan_send(handle(), std::addressof(copy));
     }
   }
-  void send(T&& value) const { chan_send(core(), std::addressof(value)); }
+  void send(T&& value) const { chan_send(handle(), std::addressof(value)); }
 
   // The same without waiting: false, and the value untouched, if there is neither room nor a waiting
   // receiver at this instant. Panics on a closed channel as send does.
@@ -207,7 +207,8 @@ template <class Self, class T> class sender {
   void close() const { chan_close(core()); }
 
  private:
-  chan_core* core() const noexcept { return chan_access::core(static_cast<const Self&>(*this)); }
+  const chan_handle& handle() const noexcept { return chan_access::handle(static_cast<const Self&>(*this)); }
+  chan_core* core() const noexcept { return handle().get(); }
   bool send_within(const T& value, const select_arm& limit) const {
     T copy(value);
     return send_within(std::move(copy), limit);
@@ -220,7 +221,7 @@ template <class Self, class T> class sender {
 template <class Self> class sender<Self, void> {
  public:
   // As above, without a value.
-  void send() const { chan_send(core(), nullptr); }
+  void send() const { chan_send(handle(), nullptr); }
   bool try_send() const { return chan_try_send(core(), nullptr); }
   template <any_duration D> [[nodiscard]] bool send_for(const D& d) const {
     return try_send() || wait_within(send_arm(core(), nullptr), limit_after(d));
@@ -236,7 +237,8 @@ template <class Self> class sender<Self, void> {
   void close() const { chan_close(core()); }
 
  private:
-  chan_core* core() const noexcept { return chan_access::core(static_cast<const Self&>(*this)); }
+  const chan_handle& handle() const noexcept { return chan_access::handle(static_cast<const Self&>(*this)); }
+  chan_core* core() const noexcept { return handle().get(); }
 };
 
 template <class T> class chan_iterator;
@@ -247,7 +249,7 @@ template <class Self, class T> class receiver {
   // Waits for the next value. Empty when the channel is closed and everything sent was received.
   std::optional<T> recv() const {
     element_storage<T> storage;
-    if (!chan_recv(core(), storage.address())) return std::nullopt;
+    if (!chan_recv(handle(), storage.address())) return std::nullopt;
     return storage.template take<std::optional<T>>();
   }
 
@@ -285,7 +287,8 @@ template <class Self, class T> class receiver {
   std::default_sentinel_t end() const noexcept { return {}; }
 
  private:
-  chan_core* core() const noexcept { return chan_access::core(static_cast<const Self&>(*this)); }
+  const chan_handle& handle() const noexcept { return chan_access::handle(static_cast<const Self&>(*this)); }
+  chan_core* core() const noexcept { return handle().get(); }
   std::expected<T, recv_status> recv_within(const select_arm& limit) const {
     std::expected<T, recv_status> received = try_recv();
     if (received || received.error() == recv_status::closed) return received;
@@ -297,7 +300,7 @@ template <class Self, class T> class receiver {
 template <class Self> class receiver<Self, void> {
  public:
   // True for an event, false when the channel is closed and drained.
-  bool recv() const { return chan_recv(core(), nullptr); }
+  bool recv() const { return chan_recv(handle(), nullptr); }
   std::expected<void, recv_status> try_recv() const {
     const recv_outcome outcome = chan_try_recv(core(), nullptr);
     if (outcome == recv_outcome::received) return {};
@@ -318,7 +321,8 @@ template <class Self> class receiver<Self, void> {
   }
 
  private:
-  chan_core* core() const noexcept { return chan_access::core(static_cast<const Self&>(*this)); }
+  const chan_handle& handle() const noexcept { return chan_access::handle(static_cast<const Self&>(*this)); }
+  chan_core* core() const noexcept { return handle().get(); }
   std::expected<void, recv_status> recv_within(const select_arm& limit) const {
     std::expected<void, recv_status> received = try_recv();
     if (received || received.error() == recv_status::closed) return received;

@@ -27,11 +27,13 @@
 #include <cstdint>
 #include <new>
 
+#include <gossamer/detail/holder.hpp>
 #include <gossamer/detail/limit.hpp>
 
 namespace gos {
 
 namespace rt {
+struct goroutine;
 struct sleeper;
 }
 
@@ -55,6 +57,7 @@ void mutex_wake(const void* address) noexcept;
 
 class mutex_object;
 class condition_object;
+struct lock_access;  // for reports: who holds it; src/sync/holders.hpp
 void make_mutex_object(void* to, void* from);
 
 }  // namespace detail
@@ -67,9 +70,9 @@ class mutex {
 
   // Waits until the mutex is free and takes it. A goroutine that locks twice waits for ever.
   [[gnu::always_inline]] void lock() {
-    std::uint8_t expected = 0;
+    std::uint32_t expected = 0;
     // acquire: pairs with unlock(). relaxed on failure: nothing is known then.
-    if (!locked_.compare_exchange_strong(expected, 1, std::memory_order_acquire, std::memory_order_relaxed))
+    if (!locked_.compare_exchange_strong(expected, detail::this_holder(), std::memory_order_acquire, std::memory_order_relaxed))
         [[unlikely]] {
       lock_slow();
     }
@@ -77,10 +80,11 @@ class mutex {
 
   // Takes the mutex if that needs no waiting. Never blocks; fails also while the mutex is being handed over.
   [[gnu::always_inline]] bool try_lock() {
-    std::uint8_t expected = 0;
+    std::uint32_t expected = 0;
     // relaxed: a look before the leap. acquire: pairs with unlock(). relaxed on failure: a failed try orders nothing.
     return locked_.load(std::memory_order_relaxed) == 0 &&
-           locked_.compare_exchange_strong(expected, 1, std::memory_order_acquire, std::memory_order_relaxed);
+           locked_.compare_exchange_strong(expected, detail::this_holder(), std::memory_order_acquire,
+                                           std::memory_order_relaxed);
   }
 
   // The same, waiting for at most d, or until `when`. False: the time was up first.
@@ -126,6 +130,7 @@ class mutex {
   friend struct detail::select_access;
   friend class detail::condition_object;
   friend class condition_variable;
+  friend struct detail::lock_access;
 
   // How unlock has to release. Written by waiters and by the holder, under the lock of the address's bucket.
   static constexpr std::uint8_t quick = 0;     // by a plain store
@@ -148,10 +153,10 @@ class mutex {
   grant grant_to(rt::sleeper& s) noexcept;
   [[noreturn]] static void unlock_of_unlocked() noexcept;
 
-  std::atomic<std::uint8_t> locked_{0};
+  std::atomic<std::uint32_t> locked_{0};  // 0: free; else who holds it, a detail::holder_word
   std::atomic<std::uint8_t> mode_{quick};
-  bool woken_ = false;      // a woken waiter is about to try; guarded by the bucket
-  bool counted_ = false;    // in mutex_waiters; guarded by the bucket
+  bool woken_ : 1 = false;    // a woken waiter is about to try; guarded by the bucket
+  bool counted_ : 1 = false;  // in mutex_waiters; guarded by the bucket
   std::uint16_t calm_ = 0;  // fenced unlocks since the last settle(); the holder's
 };
 

@@ -5,6 +5,9 @@
 #include <cstdint>
 #include <string>
 #include <system_error>
+#include <vector>
+
+#include <gossamer/detail/duration.hpp>
 
 namespace gos::runtime {
 
@@ -55,6 +58,25 @@ int set_max_threads(int n);
 // threads there is no stack. Stops nothing; no environment variable changes it. From any thread.
 // Source: Go runtime.Stack; contract RT-12.
 std::string stack_dump(bool all = false);
+
+// A goroutine that waits on a channel, in a select, for a mutex, a group, a condition variable, ..., and has waited for long, or
+// for certain for ever.
+struct leak {
+  std::uint64_t goroutine = 0;
+  // Nobody alive can ever wake it. Otherwise: it has been blocked longer than asked, and somebody may still wake it.
+  bool certain = false;
+  std::string text;  // header line (` (leaked)` after the reason if it is certain), which of the two, what it waits on, stack, creator
+};
+
+// The goroutines that nobody can ever wake, and those that have been blocked for longer than `blocked_longer_than`. Those that
+// sleep, wait for I/O or have a time limit are not among them. What is certain, and how it is known: docs/leaks.md.
+// Stops nothing. It looks at all goroutines and, where handles of channels decide, at all memory of the process: for
+// a report, not for every second. From any thread. Source: Go runtime/pprof goroutineleak; contract DL-11, DL-12.
+std::vector<leak> leaks(duration blocked_longer_than = std::chrono::minutes(1));
+
+// The same in words, a line for each: the header line, and `certain` or `blocked for 2 min 5 s`.
+// With GOS_DEBUG=leaks it is written to standard error, with stacks, when the main function returns.
+std::string leak_report(duration blocked_longer_than = std::chrono::minutes(1));
 
 // What a panic that nobody recovers, or another fatal error, prints to standard error goes to this file,
 // too. fd is duplicated: close yours when you like. A later call

@@ -30,6 +30,7 @@ struct sleeper;
 
 namespace detail {
 class shared_mutex_object;
+struct lock_access;  // for reports: who holds it; src/sync/holders.hpp
 void make_shared_mutex_writer(void* to, void* from);
 void make_shared_mutex_reader(void* to, void* from);
 }  // namespace detail
@@ -93,6 +94,7 @@ class shared_mutex {
 
  private:
   friend class detail::shared_mutex_object;
+  friend struct detail::lock_access;
   friend struct detail::select_access;
 
   detail::select_arm writer_arm() const noexcept {
@@ -101,6 +103,9 @@ class shared_mutex {
   detail::select_arm reader_arm() const noexcept {
     return detail::object_arm(this, detail::make_shared_mutex_reader);
   }
+  // Addresses that tell the two kinds of waiters apart, to queue under, and of edges, for ThreadSanitizer.
+  const void* readers() const noexcept { return &writer_; }
+  const void* writers() const noexcept { return reinterpret_cast<const unsigned char*>(&writer_) + 1; }
   bool enter_or_queue(rt::sleeper& me, std::uint32_t mine) noexcept;
   void enter_slow(std::uint32_t mine) noexcept;
   rt::sleeper* pass_on(bool to_readers_first) noexcept;
@@ -112,9 +117,8 @@ class shared_mutex {
 
   // Bits: writer holds, writers wait, readers wait; below them the number of readers.
   std::atomic<std::uint32_t> word_{0};
-  // Only their addresses are used: to tell ThreadSanitizer the two kinds of edges, and to queue under.
-  [[maybe_unused]] std::uint8_t readers_ = 0;
-  [[maybe_unused]] std::uint8_t writers_ = 0;
+  // The writer that holds it, a detail::holder_word; 0 while there is none, or it enters or leaves. For reports.
+  std::atomic<std::uint32_t> writer_{0};
 };
 
 }  // namespace gos

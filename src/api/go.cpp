@@ -12,6 +12,7 @@
 #include "base/race.hpp"
 #include "panic/body.hpp"
 #include "platform/clock.hpp"
+#include "report/leaks.hpp"
 #include "platform/stack.hpp"
 #include "platform/thread.hpp"
 #include "report/crash.hpp"
@@ -45,6 +46,8 @@ void run_main_body(void* storage) {
   auto* call = *static_cast<main_call**>(storage);
   rt::unlock_from_thread();  // as run_main_goroutine() wants it; user mode until the body's own first call
   call->result = call->body(call->callable);
+  rt::report_leaks_at_end();
+  rt::main_has_returned();
   rt::set_exit_status(call->result);
   // SP-06: a goroutine that panics right now is given the time to end the process. On another processor a yield gives
   // it none: so by the clock, a thousand sleeps of 100 us, about a tenth of a second.

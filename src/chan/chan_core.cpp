@@ -62,11 +62,12 @@ std::size_t alignment_of(const detail::element_type& type) noexcept {
 
 // What a send or receive does that cannot be done at once: in kernel mode, with the lock held. Not
 // kernel_section: its destructor would run after the call, which then were not in tail position.
-[[gnu::noinline]] void send_slow(channel& ch, void* element, attempt result) {
+[[gnu::noinline]] void send_slow(channel& ch, void* element, attempt result, const void* handle) {
   if (GOS_LIKELY(result == attempt::blocks)) {
-    waiter me;
+    chan_waiter me;
     me.gp = self();
     me.data = element;
+    me.handle = handle;
     race_before_park(ch, me, ch.senders);
     push_sender(ch, me);
     ch.lock.unlock();
@@ -81,15 +82,16 @@ std::size_t alignment_of(const detail::element_type& type) noexcept {
   raise_send_on_closed();
 }
 
-[[gnu::noinline]] bool recv_slow(channel& ch, void* to, attempt result) {
+[[gnu::noinline]] bool recv_slow(channel& ch, void* to, attempt result, const void* handle) {
   if (GOS_UNLIKELY(result == attempt::closed)) {
     ch.lock.unlock();
     kernel_leave();
     return false;
   }
-  waiter me;
+  chan_waiter me;
   me.gp = self();
   me.data = to;
+  me.handle = handle;
   race_before_park(ch, me, ch.receivers);
   push_receiver(ch, me);
   if (GOS_UNLIKELY(ch.source != nullptr)) ch.source->wanted(ch);
@@ -145,18 +147,41 @@ void chan_destroy(chan_core* core) noexcept {
   ::operator delete(static_cast<void*>(&ch), alignment);
 }
 
-void chan_send(chan_core* core, void* element) {
+namespace {
+
+[[gnu::always_inline]] inline void send(chan_core* core, void* element, const void* handle) {
   if (GOS_UNLIKELY(core == nullptr)) nil_send();
   channel& ch = static_cast<channel&>(*core);
   kernel_enter();
   ch.lock.lock();
   waiter* woken;
   const attempt result = try_send_locked(ch, element, woken);
-  if (GOS_UNLIKELY(result != attempt::done)) return send_slow(ch, element, result);
+  if (GOS_UNLIKELY(result != attempt::done)) return send_slow(ch, element, result, handle);
   ch.lock.unlock();
   if (woken != nullptr) ready(woken->gp);
   kernel_leave();
 }
+
+[[gnu::always_inline]] inline bool recv(chan_core* core, void* to, const void* handle) {
+  if (GOS_UNLIKELY(core == nullptr)) nil_recv();
+  channel& ch = static_cast<channel&>(*core);
+  kernel_enter();
+  ch.lock.lock();
+  waiter* woken;
+  const attempt result = try_recv_locked(ch, to, woken);
+  if (GOS_UNLIKELY(result != attempt::done)) return recv_slow(ch, to, result, handle);
+  ch.lock.unlock();
+  if (woken != nullptr) ready(woken->gp);
+  kernel_leave();
+  return true;
+}
+
+}  // namespace
+
+void chan_send(const chan_handle& by, void* element) { send(by.get(), element, &by); }
+void chan_send_on(chan_core* core, void* element) { send(core, element, nullptr); }
+bool chan_recv(const chan_handle& by, void* to) { return recv(by.get(), to, &by); }
+bool chan_recv_on(chan_core* core, void* to) { return recv(core, to, nullptr); }
 
 bool chan_try_send(chan_core* core, void* element) {
   if (GOS_UNLIKELY(core == nullptr)) return false;
@@ -181,20 +206,6 @@ bool chan_can_send(chan_core* core) noexcept {
   // relaxed: the lock orders them.
   return ch.closed.load(std::memory_order_relaxed) || !ch.receivers.empty() ||
          ch.count.load(std::memory_order_relaxed) < ch.capacity;
-}
-
-bool chan_recv(chan_core* core, void* to) {
-  if (GOS_UNLIKELY(core == nullptr)) nil_recv();
-  channel& ch = static_cast<channel&>(*core);
-  kernel_enter();
-  ch.lock.lock();
-  waiter* woken;
-  const attempt result = try_recv_locked(ch, to, woken);
-  if (GOS_UNLIKELY(result != attempt::done)) return recv_slow(ch, to, result);
-  ch.lock.unlock();
-  if (woken != nullptr) ready(woken->gp);
-  kernel_leave();
-  return true;
 }
 
 recv_outcome chan_try_recv(chan_core* core, void* to) noexcept {

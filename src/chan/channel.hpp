@@ -70,6 +70,11 @@ struct channel : detail::chan_core {
   const channel_source* const source;      // immutable; null: a plain channel
 };
 
+// One that waits to send or receive, not in a select.
+struct chan_waiter : waiter {
+  const void* handle = nullptr;  // by which; null: by none that is known
+};
+
 // What an operation on elements of up to 8 bytes touches fits into one line and the ring.
 static_assert(sizeof(channel) <= cache_line_size + 16);
 

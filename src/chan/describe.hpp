@@ -3,6 +3,7 @@
 
 #include <cstddef>
 
+#include "park/waiter.hpp"
 #include "sched/wait_note.hpp"
 
 #include <gossamer/detail/select_core.hpp>
@@ -14,6 +15,7 @@ struct waiting_arms {
   const detail::select_arm* const* arms;
   std::size_t arm_count;
   detail::select_object* const* objects;  // null, or one for each arm, null for channels
+  const claim* shared;                    // null if there are objects
 };
 
 void describe_channel(wait_note& note, const void* channel, party own) noexcept;

@@ -271,7 +271,7 @@ class joined_objects {
                                    const select_tables& tables) noexcept {
   const bool limited = arm_count == 2 && (arms[1]->flags & detail::select_flag::limit) != 0;
   if (tables.objects[0] == nullptr || (arm_count != 1 && !limited)) {
-    const waiting_arms wait{arms, arm_count, tables.objects};
+    const waiting_arms wait{arms, arm_count, tables.objects, nullptr};
     return park(wait_reason::select, &wait);
   }
   park(static_cast<wait_reason>(tables.objects[0]->reason()), tables.objects[0]->address());
@@ -326,7 +326,7 @@ template <bool with_objects>
   if (with_objects) {
     park_for_object(arms, arm_count, tables);
   } else {
-    const waiting_arms wait{arms, arm_count, nullptr};
+    const waiting_arms wait{arms, arm_count, nullptr, &shared};
     park(wait_reason::select, &wait);
   }
   if (plan.after != no_arm) {
@@ -404,16 +404,16 @@ bool take_drawn(const select_arm& arm, std::uint32_t i, choice& chosen) noexcept
   if (arm.kind == select_kind::recv) {
     const detail::element_type* type = is_live(arm) ? channel_of(arm).type : &detail::element_type_of<void>;
     void* element = arena.raw(std::max<std::size_t>(type->size, 1), type->alignment);
-    const bool ok = detail::chan_recv(arm.core, element);
+    const bool ok = detail::chan_recv_on(arm.core, element);
     return finish_arm(arm, {0, ok ? verdict::taken : verdict::closed}, element);
   }
   if (is_live(arm) && arm.construct != nullptr) {
     const select_arm* list[] = {&arm};
     made_values values(list, 1, arena);
     values.make(0);
-    detail::chan_send(arm.core, values.arms()[0]->element);
+    detail::chan_send_on(arm.core, values.arms()[0]->element);
   } else {
-    detail::chan_send(arm.core, arm.element_to_send());
+    detail::chan_send_on(arm.core, arm.element_to_send());
   }
   return finish_arm(arm, {0, verdict::taken}, nullptr);
 }

@@ -24,6 +24,7 @@ constexpr int signal_number_max = 64;
 constexpr debug_word known[] = {
     {"crash_limit", any_number},
     {"dump_signal", a_signal},
+    {"leaks"},
     {"migrate"},
     {"mprotectguards"},
     {"noguards"},
@@ -33,7 +34,7 @@ constexpr debug_word known[] = {
     {"schedtrace", any_number},
 };
 constexpr const char* known_text =
-    "crash_limit=MILLISECONDS, dump_signal=USR1, USR2 or a number, migrate, mprotectguards, noguards, nomembarrier, nopwait2, scheddetail=0 or 1, "
+    "crash_limit=MILLISECONDS, dump_signal=USR1, USR2 or a number, leaks, migrate, mprotectguards, noguards, nomembarrier, nopwait2, scheddetail=0 or 1, "
     "schedtrace=MILLISECONDS";
 
 // Cuts the first entry off the list.

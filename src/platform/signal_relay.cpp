@@ -86,6 +86,11 @@ void relay_disable(int signal) noexcept {
   while (in_handler.load(std::memory_order_seq_cst) != 0) wait.pause();  // seq_cst: as above; and acquire
 }
 
+bool relay_enabled() noexcept {
+  // relaxed: for who knows that nobody is changing it.
+  return wanted.load(std::memory_order_relaxed) != 0;
+}
+
 signal_mask relay_take() noexcept {
   return noted.exchange(0, std::memory_order_acquire);  // acquire: pairs with on_signal()
 }

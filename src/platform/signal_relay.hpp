@@ -25,6 +25,9 @@ void relay_enable(int signal) noexcept;
 // noted until then can be taken on return.
 void relay_disable(int signal) noexcept;
 
+// Whether any signal is relayed now. Any thread.
+bool relay_enabled() noexcept;
+
 // What was noted since the last time. Any thread.
 signal_mask relay_take() noexcept;
 

@@ -22,6 +22,13 @@ inline long sys_pidfd_open(pid_t process) noexcept {
   return ::syscall(number, process, 0);
 }
 
+// Of one thread, which poll() then shows to be readable when it has ended. Since Linux 6.9; EINVAL before.
+inline long sys_pidfd_open_thread(pid_t thread) noexcept {
+  constexpr long number = 434;           // the same on all architectures
+  constexpr unsigned pidfd_thread = 0200;  // O_EXCL
+  return ::syscall(number, thread, pidfd_thread);
+}
+
 // madvise for many ranges at once. On one's own process any advice since Linux 6.13.
 inline long sys_process_madvise(int pidfd, const iovec* ranges, std::size_t count, int advice) noexcept {
   constexpr long number = 440;  // the same on all architectures

@@ -29,10 +29,13 @@ const char* state_text(const goroutine_view& view) noexcept {
     case goroutine_state::running: return view.blocking ? "syscall" : "running";
     case goroutine_state::waiting:
     case goroutine_state::aged:
-    case goroutine_state::scanned: break;
+    case goroutine_state::scanned:
+    case goroutine_state::examined: break;
   }
   return wait_reason_text(view.reason);
 }
+
+}  // namespace
 
 // `2.305 s`, `3 min 5 s`, `2 h 3 min`.
 std::string duration_text(std::int64_t ns) {
@@ -49,6 +52,8 @@ std::string duration_text(std::int64_t ns) {
   }
   return text;
 }
+
+namespace {
 
 std::string wait_line(const gathered& everybody, const gathered_goroutine& one, std::int64_t now_ns) {
   if (one.view.state != goroutine_state::waiting) return {};
@@ -200,6 +205,21 @@ const char* instead_of_stack(const goroutine_view& view) noexcept {
 }
 
 }  // namespace
+
+std::string stuck_header(const goroutine_view& view, bool leaked, std::int64_t now_ns) {
+  std::string text = goroutine_header(view, now_ns);
+  if (!leaked) return text;
+  const std::string reason = wait_reason_text(view.reason);
+  return text.insert(text.find('[') + 1 + reason.size(), " (leaked)");
+}
+
+std::string describe_stuck(const gathered& everybody, const gathered_goroutine& one, bool leaked, const std::string& note,
+                           std::int64_t now_ns) {
+  std::string text = stuck_header(one.view, leaked, now_ns) + "\t" + note + "\n" + wait_line(everybody, one, now_ns);
+  frame_texts frames(false);
+  text += one.stack != 0 ? frames.stack(everybody.frames(one.stack), everybody.depth(one.stack)) : instead_of_stack(one.view);
+  return text + created_by({&one});
+}
 
 std::string goroutine_header(const goroutine_view& view, std::int64_t now_ns) {
   std::string text = "goroutine " + std::to_string(view.id) + " [" + state_text(view);

@@ -35,6 +35,14 @@ void write_dump(const dump_options& options, bool first, dump_writer write, void
 // The calling goroutine, or plain thread. `frames` are its own; empty: it has none to show.
 std::string describe_caller(void* const* frames, std::size_t depth, bool runtime_frames);
 
+// One of a report about some: header with ` (leaked)` if it is, `note` in a line of its own, what it waits on, stack, creator.
+class gathered;
+struct gathered_goroutine;
+std::string describe_stuck(const gathered& everybody, const gathered_goroutine& one, bool leaked, const std::string& note,
+                           std::int64_t now_ns);
+std::string stuck_header(const goroutine_view& view, bool leaked, std::int64_t now_ns);
+std::string duration_text(std::int64_t ns);
+
 // `goroutine 7 [running]: name`, with a line end.
 std::string goroutine_header(const goroutine_view& view, std::int64_t now_ns);
 

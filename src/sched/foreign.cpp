@@ -8,6 +8,7 @@
 
 #include "platform/clock.hpp"
 #include "platform/futex.hpp"
+#include "platform/thread.hpp"
 #include "sched/sched.hpp"
 
 // used: named by assembly only, which a link-time optimiser meets when it has thrown away what nobody seems to name.
@@ -29,9 +30,12 @@ struct thread_end {
     if (record->g0.entry != nullptr) record->g0.entry(&record->g0);
     record->g0.entry = nullptr;
     thread_self_set(&gos_thread_nobody);
-    spin_guard guard(sched.lock);
-    record->free_next = free_records;
-    free_records = record;
+    {
+      spin_guard guard(sched.lock);
+      record->free_next = free_records;
+      free_records = record;
+    }
+    thread_has_rested();
   }
 };
 
@@ -59,7 +63,11 @@ machine* foreign_adopt() noexcept {
     record->foreign = true;
     record->g0.flags = goroutine_flag::thread;
     record->random = random_generator(reinterpret_cast<std::uintptr_t>(record) ^ static_cast<std::uint64_t>(monotonic_ns()));
+    spin_guard guard(sched.lock);
+    record->all_next = sched.foreigners;
+    sched.foreigners = record;
   }
+  record->thread.store(thread_id(), std::memory_order_relaxed);  // relaxed: a number
   record->current = &record->g0;
   record->exceptions = thread_eh_globals();
   record->float_default = float_control();
@@ -68,16 +76,50 @@ machine* foreign_adopt() noexcept {
   return record;
 }
 
+// True if it must wait: nobody has woken it yet.
+static bool thread_goes_to_rest(machine* mp) noexcept {
+  spin_guard guard(sched.lock);
+  ++sched.changes;
+  mp->thread_parked = mp->wake.load(std::memory_order_relaxed) == 0;  // relaxed: a waker takes the lock first
+  return mp->thread_parked;
+}
+
 void park_thread(machine* mp) noexcept {
   // acquire: pairs with ready_thread(): what the waker did before is seen. One ready, one park.
+  if (mp->wake.exchange(0, std::memory_order_acquire) != 0) return;
+  if (thread_goes_to_rest(mp)) thread_has_rested();
+  // acquire: as above.
   while (mp->wake.exchange(0, std::memory_order_acquire) == 0) futex_wait(mp->wake, 0);
 }
 
 void ready_thread(goroutine* gp) noexcept {
   machine* mp = machine_of_stand_in(gp);
-  // release: pairs with park_thread(). From here on the thread may be gone, the record is not.
-  mp->wake.store(1, std::memory_order_release);
+  {
+    // So that no thread seems to be at rest which has been woken, but does not know yet (deadlock.cpp).
+    spin_guard guard(sched.lock);
+    ++sched.changes;
+    mp->thread_parked = false;
+    // release: pairs with park_thread(). From here on the thread may be gone, the record is not.
+    mp->wake.store(1, std::memory_order_release);
+  }
   futex_wake(mp->wake, 1);
+}
+
+void thread_rests_begin() noexcept {
+  machine* mp = this_machine();
+  if (mp == &gos_thread_nobody) mp = foreign_adopt();
+  {
+    spin_guard guard(sched.lock);
+    ++sched.changes;
+    mp->thread_parked = mp->helper = true;
+  }
+  thread_has_rested();
+}
+
+void thread_rests_end() noexcept {
+  spin_guard guard(sched.lock);
+  ++sched.changes;
+  this_machine()->thread_parked = false;
 }
 
 void ready_slow(goroutine* gp) noexcept {

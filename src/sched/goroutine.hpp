@@ -57,7 +57,8 @@ extern const char* const wait_reason_texts[wait_reason_count];
 const char* wait_reason_text(wait_reason reason) noexcept;
 
 // aged and scanned are waiting, too: since before the stack scanner's last pass; with the stack shrunk.
-enum class goroutine_state : std::uint8_t { dead, runnable, running, waiting, aged, scanned };
+// examined: waiting, and somebody asks whether it still waits as it did then (report/stuck.cpp).
+enum class goroutine_state : std::uint8_t { dead, runnable, running, waiting, aged, scanned, examined };
 
 // Flags that take a goroutine off the fast path of a switch. Zero is the common case.
 namespace goroutine_flag {
@@ -112,6 +113,7 @@ struct goroutine_extra {
   machine* locked_machine = nullptr;
   std::uint32_t lock_count = 0;
   machine* home = nullptr;  // a main goroutine's: whose thread waits for its end
+  bool returned = false;    // a main goroutine's: its function has returned
   void* thrown = nullptr;   // the last panic or goexit that was thrown and still exists; owned by src/panic
   void* throw_stack = nullptr;  // memory for where an exception was thrown; owned by src/panic, stays when the rest is reset
   bool thrown_goexit = false;

@@ -141,6 +141,7 @@ processor* idle_processor_take_locked() noexcept {
   processor* pp = sched.idle_list;
   if (pp == nullptr) return nullptr;
   sched.idle_list = pp->idle_next;
+  ++sched.changes;
   // relaxed: readers take it as a hint; the lock orders the list.
   sched.idle_processors.fetch_sub(1, std::memory_order_relaxed);
   return pp;
@@ -324,12 +325,14 @@ void wait_for_processor(machine* mp) noexcept {
   processor* pp = idle_processor_take_locked();
   const bool quit = mp->quit.load(std::memory_order_relaxed);  // relaxed: under lock, as in rest()
   if (pp == nullptr && !quit) idle_machine_put_locked(mp);
+  sysmon_note_locked();
   sched.lock.unlock();
   if (pp != nullptr) {
     attach(mp, pp);
     return;
   }
   if (quit) return;
+  sysmon_wake();
   sleep_machine(mp, never_ns);
   wake_up(mp);
 }
@@ -351,8 +354,10 @@ void wait_for_quit(machine* mp) noexcept {
     sched.lock.lock();
     mp->parked = !mp->quit.load(std::memory_order_relaxed);  // relaxed: under lock
     const bool done = !mp->parked;
+    sysmon_note_locked();
     sched.lock.unlock();
     if (done) return;
+    sysmon_wake();
     sleep_machine(mp, never_ns);
     mp->wake.store(0, std::memory_order_relaxed);  // relaxed: what woke us is told under lock
   }
@@ -360,6 +365,13 @@ void wait_for_quit(machine* mp) noexcept {
 
 void wait_for_locked(machine* mp) noexcept {
   if (mp->pp != nullptr) hand_off(detach(mp));
+  const auto say = [mp](bool waits) {
+    spin_guard guard(sched.lock);
+    mp->waits_for_locked = waits;
+    sysmon_note_locked();
+  };
+  say(true);
+  sysmon_wake();
   processor* given = nullptr;
   do {
     sleep_machine(mp, never_ns);
@@ -368,6 +380,7 @@ void wait_for_locked(machine* mp) noexcept {
     // acquire: pairs with give_to_locked(), whose wake-up may be yet to come when a late one brought us here.
     given = mp->given.exchange(nullptr, std::memory_order_acquire);
   } while (given == nullptr);
+  say(false);
   if (sched.exiting.load(std::memory_order_acquire)) stop_for_good();  // acquire: pairs with stop_for_exit()
   attach(mp, given);
 }

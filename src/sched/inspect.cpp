@@ -28,7 +28,8 @@ std::uint64_t id_of(const goroutine* gp) noexcept { return __atomic_load_n(&gp->
 std::uint8_t flags_of(const goroutine* gp) noexcept { return __atomic_load_n(&gp->flags, __ATOMIC_RELAXED); }
 
 bool waits(goroutine_state state) noexcept {
-  return state == goroutine_state::waiting || state == goroutine_state::aged || state == goroutine_state::scanned;
+  return state == goroutine_state::waiting || state == goroutine_state::aged || state == goroutine_state::scanned ||
+         state == goroutine_state::examined;
 }
 
 class inspection {

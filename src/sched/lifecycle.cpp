@@ -274,6 +274,8 @@ void run_main_goroutine(goroutine* gp) noexcept {
   std::atexit(stop_for_exit);
 }
 
+void main_has_returned() noexcept { this_machine()->current->extra->returned = true; }
+
 void set_exit_status(int status) noexcept {
   sched.exit_status.store(status, std::memory_order_relaxed);  // relaxed: published by main_ended_ns
 }

@@ -82,6 +82,9 @@ struct alignas(cache_line_size) machine {
   std::atomic<processor*> given{nullptr};  // by the waker, before wake
   bool given_searching = false;            // by the waker, before wake
   bool parked = false;                     // under scheduler::lock: leaving, and asleep until quit
+  bool waits_for_locked = false;           // under scheduler::lock: without a processor, until one comes with a goroutine
+  bool thread_parked = false;              // under scheduler::lock; a plain thread's: waits, and nobody has woken it yet
+  bool helper = false;                     // under scheduler::lock: a plain thread of the library's own
   std::atomic<bool> alive{false};          // has a thread; for traces
   std::uint32_t id = 0;                    // immutable after publication; for traces
   std::atomic<int> thread{0};              // the system's number of its thread; 0: it has none

@@ -70,6 +70,10 @@ void timers_changed(std::int64_t when_ns) noexcept;
 void switch_away_slow(machine* mp, goroutine* gp, goroutine* next) noexcept;
 void park_thread(machine* mp) noexcept;
 void ready_thread(goroutine* gp) noexcept;
+// Around the wait of a thread of the library's own, which is no machine: meanwhile nothing that is not counted elsewhere
+// (a signal that is relayed) makes it wake anybody.
+void thread_rests_begin() noexcept;
+void thread_rests_end() noexcept;
 void ready_slow(goroutine* gp) noexcept;
 void ready_displaced(processor* pp, goroutine* displaced) noexcept;
 void fiber_ended(goroutine* left) noexcept;
@@ -184,6 +188,9 @@ void blocking_exit() noexcept;
 // Locking to the thread. Any mode; nothing on a plain thread.
 void lock_to_thread() noexcept;
 void unlock_from_thread() noexcept;
+
+// The main goroutine's own, in user mode: its function has returned, not been left by goexit.
+void main_has_returned() noexcept;
 
 // Any mode. The status with which the process ends if the thread of a main goroutine that ended does not come back.
 void set_exit_status(int status) noexcept;

@@ -61,6 +61,8 @@ struct scheduler {
   machine* poll_machine = nullptr;          // under lock: blocked in the poller
   goroutine* free_goroutines = nullptr;     // under lock
   machine* births = nullptr;                // under lock: sysmon is to start their threads
+  machine* foreigners = nullptr;            // under lock: the records of plain threads, linked by all_next
+  std::uint64_t changes = 0;                // under lock: grows when a processor stops being idle, or a thread parks or is woken
 
   std::atomic<bool> poll_busy{false};  // somebody looks at the poller
   std::atomic<std::int64_t> last_poll_ns{0};
@@ -75,6 +77,8 @@ struct scheduler {
   std::atomic<bool> exiting{false};
   std::atomic<machine*> exit_machine{nullptr};
   std::atomic<int> exit_status{0};
+  std::atomic<bool> eager_looks{false};    // tests set it: sysmon looks for a deadlock as often as it can
+  std::atomic<bool> main_goexited{false};  // a main goroutine has ended by goexit: the process goes on without it
   std::atomic<std::int64_t> main_ended_ns{0};  // when a main goroutine ended whose thread is elsewhere, or exit_begun
   std::atomic<machine*> main_home{nullptr};    // that thread's machine
 
@@ -165,7 +169,9 @@ void share_forks(machine* mp, processor* pp) noexcept;     // a call that the go
 void sysmon_body(void*) noexcept;
 bool sysmon_sleeps() noexcept;  // until a processor runs: a hint
 void sysmon_wake() noexcept;  // a processor begins to run
+void sysmon_note_locked() noexcept;  // a machine goes to rest that had no processor; sysmon_wake() follows, without lock
 void sysmon_hurry() noexcept;  // there is work for sysmon itself: it turns at once
+void sysmon_look_again() noexcept;  // a plain thread has parked or ended: see deadlock.cpp
 // What is known of a goroutine that crashed, as the level has it: by crash_hook on sysmon's thread, which also writes out
 // standard output. False: it has not come to it in that time.
 bool sysmon_describe(const goroutine* crashed, std::int64_t timeout_ns) noexcept;
@@ -177,6 +183,14 @@ void on_overflow(const fault& f) noexcept;
 void on_fault(const fault& f);
 // The last words of who overflowed. On its own thread, perhaps in a signal handler, or on that of who found out.
 [[noreturn]] void stack_overflowed(const goroutine* gp, const stack_slot& slot, const void* address) noexcept;
+
+// deadlock.cpp
+enum class standstill { none, by_threads, for_good };
+// On sysmon's thread. by_threads: nothing but the thread with this number keeps it from being for good; 0: it is not known
+// which. Who asks is told by sysmon_look_again() when that may have changed.
+standstill look_for_deadlock(int& thread) noexcept;
+[[noreturn]] void report_deadlock() noexcept;
+void thread_has_rested() noexcept;  // a plain thread has just parked, or is about to end
 
 // trace.cpp
 void trace_init() noexcept;

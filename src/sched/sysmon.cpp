@@ -11,6 +11,8 @@
 // that others must not (machine.cpp), sees to changes of the default number of processors, and prints traces (trace.cpp)
 // and the dumps that a signal asks for (dump_request.cpp).
 //
+// When everything has come to rest it looks whether that is for good (deadlock.cpp).
+//
 // It is no machine: fire and on_event run here, too, without a processor.
 //
 // It turns every 20 us while something happens, then more and more seldom: up to 10 ms, or 1 ms while
@@ -21,6 +23,7 @@
 #include "platform/clock.hpp"
 #include "platform/futex.hpp"
 #include "platform/thread.hpp"
+#include "platform/thread_watch.hpp"
 #include "sched/dump_request.hpp"
 #include "sched/forks.hpp"
 #include "sched/poll_source.hpp"
@@ -47,7 +50,12 @@ constexpr std::int64_t exit_patience_ns = 3'000'000'000;  // a report takes long
 constexpr std::int64_t exit_patience_ns = 100'000'000;
 #endif
 
-std::atomic<std::uint32_t> sleeping{0};  // futex: 1 while sysmon waits to be woken
+// futex: sysmon waits to be woken, on this word, or in by_watch.
+std::atomic<std::uint32_t> sleeping{0};
+constexpr std::uint32_t on_word = 1;
+constexpr std::uint32_t by_watch = 2;
+thread_watch watch_of_threads;
+std::atomic<bool> look_again{false};     // a plain thread has parked or ended
 std::atomic<bool> stirred{true};         // a machine has got a processor, perhaps only between two turns
 
 // What the last turn saw of a processor.
@@ -184,10 +192,84 @@ bool turn(std::int64_t now_ns, bool& acted) noexcept {
   return running;
 }
 
+// When to look for a deadlock: once when everything has come to rest, and when that was said to make sense again.
+class deadlock_watch {
+ public:
+  void stirred(std::int64_t now_ns) noexcept {
+    due_ = true;
+    pause_ns_ = pause_min_ns;
+    if (next_ns_ > now_ns + pause_min_ns) next_ns_ = now_ns + pause_min_ns;
+    waited_ns_ = pause_min_ns;
+    forget_thread();
+  }
+  void again() noexcept { due_ = true; }
+  bool due() const noexcept { return due_; }
+  std::int64_t next_ns() const noexcept { return next_ns_; }
+
+  void look_if_due(std::int64_t now_ns, bool eager) noexcept {
+    if (thread_ != 0 && watch_of_threads.ended()) due_ = true;
+    if (!due_ || (now_ns < next_ns_ && !eager)) return;
+    forget_thread();
+    due_ = false;
+    // Plain threads that pass each other things may make it sensible again and again.
+    next_ns_ = now_ns + pause_ns_;
+    pause_ns_ = pause_ns_ * 2 < pause_max_ns ? pause_ns_ * 2 : pause_max_ns;
+    switch (look_for_deadlock(thread_)) {
+      case standstill::none: break;
+      case standstill::for_good: report_deadlock();
+      case standstill::by_threads:
+        // Not to be waited for: next time it will be another one, or nobody.
+        if (thread_ == 0 || !watch_of_threads.open() || !watch_of_threads.choose(thread_)) due_ = true;
+        break;
+    }
+  }
+
+  // Until sysmon is wanted again.
+  void sleep() noexcept {
+    if (thread_ == 0) {
+      // acquire: pairs with sysmon_wake().
+      while (sleeping.load(std::memory_order_acquire) == on_word) futex_wait(sleeping, on_word);
+      return;
+    }
+    // Kernels that cannot say when a thread ends: after as long as it has run already.
+    const bool blind = !watch_of_threads.notices();
+    const std::int64_t timeout_ns = blind ? waited_ns_ : -1;
+    if (blind) waited_ns_ = waited_ns_ * 2 < blind_max_ns ? waited_ns_ * 2 : blind_max_ns;
+    // acquire: pairs with sysmon_wake().
+    while (sleeping.load(std::memory_order_acquire) == by_watch) {
+      if (watch_of_threads.sleep(timeout_ns) || blind) {
+        due_ = true;
+        return;
+      }
+      if (!watch_of_threads.open()) {
+        due_ = true;
+        return;
+      }
+    }
+  }
+  std::uint32_t way_to_sleep() const noexcept { return thread_ == 0 ? on_word : by_watch; }
+
+ private:
+  static constexpr std::int64_t pause_min_ns = 50'000'000;
+  static constexpr std::int64_t pause_max_ns = 1'000'000'000;
+  static constexpr std::int64_t blind_max_ns = 60'000'000'000;
+
+  void forget_thread() noexcept {
+    if (thread_ != 0) watch_of_threads.forget();
+    thread_ = 0;
+  }
+
+  bool due_ = true;
+  std::int64_t next_ns_ = 0;
+  std::int64_t pause_ns_ = pause_min_ns;
+  std::int64_t waited_ns_ = pause_min_ns;
+  int thread_ = 0;  // keeps it from being a deadlock, and is waited for
+};
+
 // Sleeps until a processor runs again; not if one does already.
-void sleep_until_needed() noexcept {
+void sleep_until_needed(deadlock_watch& deadlock) noexcept {
   // seq_cst: pairs with sysmon_wake(): either it sees us sleeping, or we see its processor taken (under lock).
-  sleeping.store(1, std::memory_order_seq_cst);
+  sleeping.store(deadlock.way_to_sleep(), std::memory_order_seq_cst);
   bool idle = false;
   {
     spin_guard guard(sched.lock);
@@ -195,12 +277,11 @@ void sleep_until_needed() noexcept {
     const int idle_processors = static_cast<int>(sched.idle_processors.load(std::memory_order_relaxed));
     idle = idle_processors >= sched.max_procs.load(std::memory_order_relaxed) &&
            sched.main_ended_ns.load(std::memory_order_relaxed) == 0 && sched.births == nullptr &&
-           !stirred.load(std::memory_order_relaxed) && !dump_requested();
+           !stirred.load(std::memory_order_relaxed) &&
+           !look_again.load(std::memory_order_seq_cst) &&  // seq_cst: pairs with sysmon_look_again()
+           !dump_requested();
   }
-  if (idle) {
-    // acquire: pairs with sysmon_wake().
-    while (sleeping.load(std::memory_order_acquire) == 1) futex_wait(sleeping, 1);
-  }
+  if (idle) deadlock.sleep();
   sleeping.store(0, std::memory_order_relaxed);  // relaxed: only sysmon and its wakers look
 }
 
@@ -221,6 +302,13 @@ void describe_now(const goroutine* gp) noexcept {
   crash_flush();
 }
 
+void wake_sleeping() noexcept {
+  // acq_rel: pairs with deadlock_watch::sleep(), and with the wakers before.
+  const std::uint32_t way = sleeping.exchange(0, std::memory_order_acq_rel);
+  if (way == on_word) futex_wake(sleeping, 1);
+  if (way == by_watch) watch_of_threads.wake();
+}
+
 void describe_crashed() noexcept {
   // acquire: pairs with sysmon_describe().
   const goroutine* gp = crashed_goroutine.load(std::memory_order_acquire);
@@ -239,8 +327,17 @@ void sysmon_wake() noexcept {
   if (!stirred.load(std::memory_order_relaxed)) stirred.store(true, std::memory_order_relaxed);  // relaxed: see sysmon_body()
   // relaxed: the processor was taken under scheduler::lock, which orders this look after sysmon's store.
   if (GOS_LIKELY(sleeping.load(std::memory_order_relaxed) == 0)) return;
-  sleeping.store(0, std::memory_order_release);  // release: pairs with sleep_until_needed()
-  futex_wake(sleeping, 1);
+  wake_sleeping();
+}
+
+void sysmon_note_locked() noexcept { stirred.store(true, std::memory_order_relaxed); }  // relaxed: under lock
+
+void sysmon_look_again() noexcept {
+  // seq_cst, both: pairs with sleep_until_needed(): either it sees the wish, or we see it sleeping.
+  look_again.store(true, std::memory_order_seq_cst);
+  hurried.store(1, std::memory_order_release);  // release: pairs with nap()
+  futex_wake(hurried, 1);
+  if (sleeping.load(std::memory_order_seq_cst) != 0) wake_sleeping();  // seq_cst: as above
 }
 
 void sysmon_hurry() noexcept {
@@ -272,6 +369,7 @@ void sysmon_body(void*) noexcept {
   bool active_since_shrink = false;
   bool shrinking = false;  // a pass is under way
   bool trimming = false;
+  deadlock_watch deadlock;
   sched.sysmon_thread.store(thread_id(), std::memory_order_relaxed);  // relaxed: a number
   for (;;) {
     nap(delay_ns < trace_ns ? delay_ns : trace_ns);
@@ -290,7 +388,12 @@ void sysmon_body(void*) noexcept {
     bool acted = false;
     const bool running = turn(now_ns, acted);
     // relaxed: a note; made before the processor that it tells of became idle again (under lock).
-    if (stirred.exchange(false, std::memory_order_relaxed) || running) active_since_shrink = true;
+    if (stirred.exchange(false, std::memory_order_relaxed) || running) {
+      active_since_shrink = true;
+      deadlock.stirred(now_ns);
+    }
+    // seq_cst: pairs with sysmon_look_again(). acted: timers or events, on this thread.
+    if (look_again.exchange(false, std::memory_order_seq_cst) || acted) deadlock.again();
     if (running) {
       idle_since_ns = 0;
     } else if (idle_since_ns == 0) {
@@ -319,9 +422,19 @@ void sysmon_body(void*) noexcept {
       const std::int64_t bound_ns = idle_beside ? turn_max_idle_beside_ns : turn_max_ns;
       delay_ns = delay_ns * 2 < bound_ns ? delay_ns * 2 : bound_ns;
     }
-    if (idle_since_ns != 0 && now_ns - idle_since_ns > rest_after_ns && !active_since_shrink && !shrinking &&
-        !trimming && trace_ns == never_ns) {
-      sleep_until_needed();
+    const bool eager = sched.eager_looks.load(std::memory_order_relaxed);  // relaxed: set by tests, before
+    const bool at_rest = idle_since_ns != 0 && (now_ns - idle_since_ns > rest_after_ns || eager);
+    if (eager) {
+      deadlock.again();
+      delay_ns = turn_min_ns;
+    }
+    if (at_rest) deadlock.look_if_due(now_ns, eager);
+    if (at_rest && !eager && !active_since_shrink && !shrinking && !trimming && trace_ns == never_ns) {
+      if (deadlock.due()) {
+        delay_ns = deadlock.next_ns() > now_ns ? deadlock.next_ns() - now_ns : turn_min_ns;
+        continue;
+      }
+      sleep_until_needed(deadlock);
       delay_ns = turn_min_ns;
       quiet_turns = 0;
       idle_since_ns = 0;

@@ -7,6 +7,8 @@
 //      another one. On g0 itself the machine stays the same.
 #include <unistd.h>
 
+#include <utility>
+
 #include "base/race.hpp"
 #include "platform/clock.hpp"
 #include "platform/thread.hpp"
@@ -51,10 +53,14 @@ void goroutine_main(void* carry) noexcept {
   __builtin_unreachable();
 }
 
-// The thread that waits in run_main_goroutine is told to leave its loop, wherever it is.
+// The thread that waits in run_main_goroutine is told, unless it was by goexit, to leave its loop, wherever it is.
 void main_ended(machine* mp, goroutine* gp) noexcept {
   machine* home = gp->extra->home;
   gp->extra->home = nullptr;
+  if (!std::exchange(gp->extra->returned, false)) {
+    sched.main_goexited.store(true, std::memory_order_relaxed);  // relaxed: looked at when its processor rests, under lock
+    return;  // DL-03: the others go on, and the thread with them
+  }
   if (home == mp) {
     home->quit.store(true, std::memory_order_relaxed);  // relaxed: read by this thread
     return;

@@ -24,6 +24,7 @@
 #include "context/node.hpp"
 #include "platform/signal_relay.hpp"
 #include "platform/thread.hpp"
+#include "sched/sched.hpp"
 
 namespace gos {
 
@@ -121,7 +122,9 @@ void cancel(const std::vector<cancellation>& all) {
 
 void pass_on_for_ever(void*) {
   for (registry& r = signals();;) {
+    rt::thread_rests_begin();
     rt::relay_wait();
+    rt::thread_rests_end();
     std::vector<cancellation> later;
     {
       const std::lock_guard guard(r.lock);

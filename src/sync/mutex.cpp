@@ -1,6 +1,7 @@
 // mutex: the slow paths of gos::mutex.
 //
-// A mutex is two bytes that matter. locked_ is taken by a compare-and-swap and is all there is to holding the mutex.
+// A mutex is a word and a byte that matter. locked_ is taken by a compare-and-swap and is all there is to holding the mutex;
+// it says who does (detail/holder.hpp), for reports.
 // mode_ tells unlock how to release. Who finds the mutex locked spins a little if the holder may be on another
 // processor, then parks in the sleep table under the mutex's address. Unlock wakes the first sleeper but leaves the
 // mutex free: the woken one competes with newcomers and is at a disadvantage, which is good for throughput (the running
@@ -39,6 +40,8 @@
 #include "park/park.hpp"
 #include "platform/clock.hpp"
 #include "platform/membarrier.hpp"
+#include "sync/describe.hpp"
+#include "sync/holders.hpp"
 #include "sync/sleep_table.hpp"
 
 namespace gos {
@@ -84,11 +87,12 @@ bool mutex::spin() noexcept {
   for (std::uint32_t round = 0; round < rounds; ++round) {
     for (std::uint32_t i = 0; i < pauses; ++i) cpu_relax();
     if (pauses < pauses_max) pauses *= 2;
-    std::uint8_t expected = 0;
+    std::uint32_t expected = 0;
     // relaxed: hints. acquire: pairs with unlock().
     if (mode_.load(std::memory_order_relaxed) == starving) return false;
     if (locked_.load(std::memory_order_relaxed) == 0 &&
-        locked_.compare_exchange_strong(expected, 1, std::memory_order_acquire, std::memory_order_relaxed)) {
+        locked_.compare_exchange_strong(expected, detail::this_holder(), std::memory_order_acquire,
+                                        std::memory_order_relaxed)) {
       return true;
     }
   }
@@ -120,17 +124,17 @@ void mutex::lock_slow() noexcept {
     bucket.lock.unlock();
     if (was_quick) wait_for_quick_unlocks();
 
-    std::uint8_t expected = 0;
+    std::uint32_t expected = 0;
     // seq_cst: pairs with the exchange in unlock_slow(), against the count (INV2).
-    const bool taken =
-        locked_.compare_exchange_strong(expected, 1, std::memory_order_seq_cst, std::memory_order_seq_cst);
+    const bool taken = locked_.compare_exchange_strong(expected, detail::this_holder(), std::memory_order_seq_cst,
+                                                       std::memory_order_seq_cst);
     if (taken && leave_queue(me)) break;
     // Not taken, or taken out of the queue already: the wake-up comes, and must be waited for.
     park(wait_reason::mutex_lock, this);
     if (me.granted) break;
     was_woken = true;
     // acquire: pairs with unlock(). relaxed on failure: the next round looks again.
-    if (taken || locked_.compare_exchange_strong(expected = 0, 1, std::memory_order_acquire,
+    if (taken || locked_.compare_exchange_strong(expected = 0, detail::this_holder(), std::memory_order_acquire,
                                                  std::memory_order_relaxed)) {
       spin_guard guard(bucket.lock);
       woken_ = false;
@@ -214,6 +218,8 @@ bool mutex::hand_over() noexcept {
     if (monotonic_ns() - s->since_ns < starving_after_ns) mode_.store(fenced, std::memory_order_relaxed);
     s->granted = true;
     heir = s->gp;
+    // relaxed: it stays locked; the heir acquires what we did by its wake-up.
+    locked_.store(holder_of(*s), std::memory_order_relaxed);
   }
   ready(heir);
   return true;
@@ -262,9 +268,10 @@ void mutex::wake(const void* address) noexcept {
 // is locked on its behalf. `taken`: somebody else has it, and will look at the queue at its unlock. `lost`: the select has
 // been won elsewhere, s is out of the queue.
 mutex::grant mutex::grant_to(rt::sleeper& s) noexcept {
-  std::uint8_t expected = 0;
+  std::uint32_t expected = 0;
   // seq_cst, both: as the look of wake(), and as the exchange of unlock_slow() if the mutex is released again.
-  if (!locked_.compare_exchange_strong(expected, 1, std::memory_order_seq_cst, std::memory_order_seq_cst)) {
+  if (!locked_.compare_exchange_strong(expected, holder_of(s), std::memory_order_seq_cst,
+                                       std::memory_order_seq_cst)) {
     // relaxed: mode_ is guarded by the bucket. Newcomers have taken it before s for too long.
     if (monotonic_ns() - s.since_ns > starving_after_ns) mode_.store(starving, std::memory_order_relaxed);
     return grant::taken;
@@ -287,6 +294,24 @@ void mutex::unlock_in_kernel() noexcept {
   // seq_cst: as in unlock().
   if (waiters.count.load(std::memory_order_seq_cst) != 0) wake(this);
 }
+
+lock_holder detail::lock_access::holder(const mutex& m) noexcept {
+  // relaxed: a snapshot; who needs it exactly knows that it cannot change.
+  const std::uint32_t word = m.locked_.load(std::memory_order_relaxed);
+  return {word != 0, word, 0};
+}
+
+bool queues_at(const void* bucket_of, const void* address, const goroutine* gp) noexcept {
+  constexpr int steps_max = 4096;
+  sleep_bucket& bucket = sleep_bucket_of(bucket_of);
+  if (!lock_for_note(bucket.lock)) return false;
+  const sleeper* s = bucket.first(address);
+  for (int steps = 0; s != nullptr && s->gp != gp; s = ++steps < steps_max ? s->next : nullptr) {}
+  bucket.lock.unlock();
+  return s != nullptr;
+}
+
+bool detail::lock_access::queues(const mutex& m, const goroutine* gp) noexcept { return queues_at(&m, &m, gp); }
 
 void detail::mutex_wake(const void* address) noexcept {
   kernel_section kernel;
@@ -312,9 +337,9 @@ class detail::mutex_object final : public detail::select_object {
     const bool was_quick = mutex_.has_queued();
     bucket.lock.unlock();
     if (was_quick) wait_for_quick_unlocks();
-    std::uint8_t expected = 0;
+    std::uint32_t expected = 0;
     // seq_cst: as in lock_slow(), against the count (INV2).
-    if (!mutex_.locked_.compare_exchange_strong(expected, 1, std::memory_order_seq_cst,
+    if (!mutex_.locked_.compare_exchange_strong(expected, holder_of(me_), std::memory_order_seq_cst,
                                                 std::memory_order_seq_cst)) {
       return false;
     }

@@ -29,6 +29,7 @@
 #include "base/fatal.hpp"
 #include "park/park.hpp"
 #include "sync/describe.hpp"
+#include "sync/holders.hpp"
 #include "sync/sleep_table.hpp"
 
 namespace gos {
@@ -51,8 +52,10 @@ void shared_mutex::lock() {
   // acquire: pairs with unlock() and unlock_shared(). relaxed on failure: enter_slow() looks again.
   if (!word_.compare_exchange_strong(expected, writing, std::memory_order_acquire, std::memory_order_relaxed))
     enter_slow(writing);
-  race_acquire(&readers_);
-  race_acquire(&writers_);
+  else
+    writer_.store(detail::this_holder(), std::memory_order_relaxed);  // relaxed: for reports
+  race_acquire(readers());
+  race_acquire(writers());
 }
 
 bool shared_mutex::try_lock() {
@@ -60,8 +63,9 @@ bool shared_mutex::try_lock() {
   // acquire, relaxed: as in lock().
   if (!word_.compare_exchange_strong(expected, writing, std::memory_order_acquire, std::memory_order_relaxed))
     return false;
-  race_acquire(&readers_);
-  race_acquire(&writers_);
+  writer_.store(detail::this_holder(), std::memory_order_relaxed);  // relaxed: for reports
+  race_acquire(readers());
+  race_acquire(writers());
   return true;
 }
 
@@ -77,7 +81,8 @@ bool shared_mutex::enter_or_queue(sleeper& me, std::uint32_t mine) noexcept {
     const std::uint32_t wanted = open ? word + mine : word | (writer ? writers_wait : readers_wait);
     // acquire: pairs with unlock() and unlock_shared(). relaxed on failure: another look.
     if (word_.compare_exchange_weak(word, wanted, std::memory_order_acquire, std::memory_order_relaxed)) {
-      if (!open) sleep_bucket_of(&word_).push_back(me, writer ? &writers_ : &readers_);
+      if (!open) sleep_bucket_of(&word_).push_back(me, writer ? writers() : readers());
+      if (open && writer) writer_.store(holder_of(me), std::memory_order_relaxed);  // relaxed: for reports
       return open;
     }
   }
@@ -95,8 +100,9 @@ void shared_mutex::enter_slow(std::uint32_t mine) noexcept {
 }
 
 void shared_mutex::unlock() {
-  race_release(&readers_);
-  race_release(&writers_);
+  race_release(readers());
+  race_release(writers());
+  writer_.store(0, std::memory_order_relaxed);  // relaxed: for reports; before the release, so that it is never another's
   std::uint32_t expected = writing;
   // release: pairs with lock() and lock_shared(). relaxed on failure: unlock_slow() looks again.
   if (word_.compare_exchange_strong(expected, 0, std::memory_order_release, std::memory_order_relaxed))
@@ -128,15 +134,17 @@ void ready_all(sleeper* list) noexcept {
 sleeper* shared_mutex::pass_on(bool to_readers_first) noexcept {
   sleep_bucket& bucket = sleep_bucket_of(&word_);
   std::uint32_t word = 0;
-  sleeper* next = to_readers_first ? bucket.take_all(&readers_) : nullptr;
-  if (next == nullptr && (next = bucket.pop(&writers_)) != nullptr) {
+  sleeper* next = to_readers_first ? bucket.take_all(readers()) : nullptr;
+  if (next == nullptr && (next = bucket.pop(writers())) != nullptr) {
     next->next = nullptr;
     word = writing;
   }
   // Writers may all have lost their claims: then it is the readers' turn after all.
-  if (next == nullptr && !to_readers_first) next = bucket.take_all(&readers_);
+  if (next == nullptr && !to_readers_first) next = bucket.take_all(readers());
   if (word == 0) word = length(next);
   word |= queue_bits();
+  // relaxed: for reports; the next one's before it can leave again.
+  writer_.store((word & writing) != 0 ? holder_of(*next) : 0, std::memory_order_relaxed);
   // release: pairs with the acquires of whoever enters by this word (INV2).
   word_.store(word, std::memory_order_release);
   return next;
@@ -164,7 +172,7 @@ void shared_mutex::lock_shared() {
     if (word_.compare_exchange_weak(word, word + 1, std::memory_order_acquire, std::memory_order_relaxed))
       break;
   }
-  race_acquire(&readers_);
+  race_acquire(readers());
 }
 
 bool shared_mutex::try_lock_shared() {
@@ -173,7 +181,7 @@ bool shared_mutex::try_lock_shared() {
   while ((word & forbids_readers) == 0) {
     // acquire: pairs with unlock(). relaxed on failure: another look.
     if (word_.compare_exchange_weak(word, word + 1, std::memory_order_acquire, std::memory_order_relaxed)) {
-      race_acquire(&readers_);
+      race_acquire(readers());
       return true;
     }
   }
@@ -183,7 +191,7 @@ bool shared_mutex::try_lock_shared() {
 void shared_mutex::unlock_shared() {
   // relaxed: a reader that unlocks rightly is counted.
   if ((word_.load(std::memory_order_relaxed) & reader_mask) == 0) fatal("sync: RUnlock of unlocked RWMutex");
-  race_release(&writers_);
+  race_release(writers());
   // acq_rel: release pairs with the writer's lock; acquire, because the last reader hands over to it.
   const std::uint32_t word = word_.fetch_sub(1, std::memory_order_acq_rel) - 1;
   if ((word & reader_mask) == 0 && (word & writers_wait) != 0) {
@@ -205,8 +213,8 @@ void shared_mutex::unlock_shared_slow() noexcept {
 // The bits that tell of the queues, as they are. Under the bucket's lock.
 std::uint32_t shared_mutex::queue_bits() const noexcept {
   const sleep_bucket& bucket = sleep_bucket_of(&word_);
-  return (bucket.first(&writers_) != nullptr ? writers_wait : 0) |
-         (bucket.first(&readers_) != nullptr ? readers_wait : 0);
+  return (bucket.first(writers()) != nullptr ? writers_wait : 0) |
+         (bucket.first(readers()) != nullptr ? readers_wait : 0);
 }
 
 // Takes an arm's sleeper out of its queue, if it is still there, and lets in who only waited for it.
@@ -240,7 +248,7 @@ bool shared_mutex::try_leave(sleeper& me, sleeper*& released) noexcept {
   } while (
       !word_.compare_exchange_weak(word, word + 1, std::memory_order_relaxed, std::memory_order_relaxed));
   bucket.remove(me);
-  if (bucket.first(&writers_) == nullptr) released = bucket.take_all(&readers_);
+  if (bucket.first(writers()) == nullptr) released = bucket.take_all(readers());
   const std::uint32_t entering = length(released);
   word = word_.load(std::memory_order_relaxed);
   // acquire: those let in follow the writers before them.
@@ -252,18 +260,28 @@ bool shared_mutex::try_leave(sleeper& me, sleeper*& released) noexcept {
   return true;
 }
 
+lock_holder detail::lock_access::holder(const shared_mutex& m) noexcept {
+  // relaxed, both: snapshots; who needs them exactly knows that they cannot change.
+  const std::uint32_t word = m.word_.load(std::memory_order_relaxed);
+  return {(word & writing) != 0, m.writer_.load(std::memory_order_relaxed), word & reader_mask};
+}
+
+bool detail::lock_access::queues(const shared_mutex& m, const goroutine* gp) noexcept {
+  return queues_at(&m.word_, m.writers(), gp) || queues_at(&m.word_, m.readers(), gp);
+}
+
 // An arm of a select: to hold it as a writer or as a reader.
 class detail::shared_mutex_object final : public detail::select_object {
  public:
-  shared_mutex_object(shared_mutex& m, bool writer) noexcept : mutex_(m), writer_(writer) {}
+  shared_mutex_object(shared_mutex& m, bool writer) noexcept : mutex_(m), as_writer_(writer) {}
 
-  bool try_take() noexcept override { return writer_ ? mutex_.try_lock() : mutex_.try_lock_shared(); }
+  bool try_take() noexcept override { return as_writer_ ? mutex_.try_lock() : mutex_.try_lock_shared(); }
 
   bool join(claim& shared, goroutine* gp, std::uint32_t arm) noexcept override {
     me_ = {.gp = gp, .shared = &shared, .arm = arm};
     {
       spin_guard guard(sleep_bucket_of(&mutex_.word_).lock);
-      if (!mutex_.enter_or_queue(me_, writer_ ? writing : 1)) return false;
+      if (!mutex_.enter_or_queue(me_, as_writer_ ? writing : 1)) return false;
     }
     if (shared.take(arm)) return true;
     give_back();
@@ -273,12 +291,12 @@ class detail::shared_mutex_object final : public detail::select_object {
   void leave(bool won) noexcept override {
     mutex_.leave_queue(me_);
     if (!won) return;
-    race_acquire(&mutex_.readers_);
-    if (writer_) race_acquire(&mutex_.writers_);
+    race_acquire(mutex_.readers());
+    if (as_writer_) race_acquire(mutex_.writers());
   }
 
   std::uint8_t reason() const noexcept override {
-    return static_cast<std::uint8_t>(writer_ ? wait_reason::shared_mutex_lock
+    return static_cast<std::uint8_t>(as_writer_ ? wait_reason::shared_mutex_lock
                                              : wait_reason::shared_mutex_lock_shared);
   }
   const void* address() const noexcept override { return &mutex_; }
@@ -298,7 +316,7 @@ class detail::shared_mutex_object final : public detail::select_object {
  private:
   // What the lost claim had entered, in kernel mode.
   void give_back() noexcept {
-    if (writer_) {
+    if (as_writer_) {
       mutex_.unlock_slow();
       return;
     }
@@ -308,7 +326,7 @@ class detail::shared_mutex_object final : public detail::select_object {
   }
 
   shared_mutex& mutex_;
-  const bool writer_;
+  const bool as_writer_;
   sleeper me_;
 };
 

@@ -79,16 +79,21 @@ chan_core* chan_make(std::size_t capacity, const element_type& type);
 // The last reference is gone: destroys what was never received. Outside kernel mode.
 void chan_destroy(chan_core* core) noexcept;
 
+class chan_handle;
+
 // Moves *element into the channel or to a receiver. Blocks; on nil for ever. Panics with `send on
-// closed channel`, and then *element is untouched.
-void chan_send(chan_core* core, void* element);
+// closed channel`, and then *element is untouched. While it blocks, reports find the handle where it lies: who waits has it.
+void chan_send(const chan_handle& by, void* element);
 // The same without blocking: false, and *element untouched, if it would block.
 bool chan_try_send(chan_core* core, void* element);
 // Whether chan_try_send would do something else than return false, at this moment.
 bool chan_can_send(chan_core* core) noexcept;
 // Constructs the next element in the raw memory at `to`: true. False: closed and drained. On nil it
 // blocks for ever.
-bool chan_recv(chan_core* core, void* to);
+bool chan_recv(const chan_handle& by, void* to);
+// The same by no handle.
+void chan_send_on(chan_core* core, void* element);
+bool chan_recv_on(chan_core* core, void* to);
 enum class recv_outcome : std::uint8_t { empty, closed, received };
 recv_outcome chan_try_recv(chan_core* core, void* to) noexcept;
 // Panics with `close of closed channel` or `close of nil channel`.
@@ -113,7 +118,12 @@ class chan_handle {
     chan_handle(std::move(other)).swap(*this);
     return *this;
   }
-  ~chan_handle() { release(core_); }
+  ~chan_handle() {
+    release(core_);
+    // What was a handle must not look like one: reports count those that lie in a goroutine's callable.
+    core_ = nullptr;
+    __asm__ volatile("" : : "m"(core_));
+  }
 
   void swap(chan_handle& other) noexcept { std::swap(core_, other.core_); }
   chan_core* get() const noexcept { return core_; }
@@ -140,6 +150,9 @@ class chan_handle {
 struct chan_access {
   template <class Handle> static chan_core* core(const Handle& handle) noexcept {
     return handle.handle_.get();
+  }
+  template <class Handle> static const chan_handle& handle(const Handle& handle) noexcept {
+    return handle.handle_;
   }
   template <class Handle> static chan_core* detach(Handle&& handle) noexcept {
     return handle.handle_.detach();
