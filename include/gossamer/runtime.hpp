@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <system_error>
+#include <vector>
 
 namespace gos::runtime {
 
@@ -62,6 +63,29 @@ std::string stack_dump(bool all = false);
 std::error_code set_crash_output(int fd);
 
 statistics stats();
+
+// How much of their stacks the goroutines of one spawn statement used.
+struct stack_use_entry {
+  std::string site;               // where they are spawned: the function and its place; `main` for the goroutine of gos::run
+  std::uint64_t goroutines = 0;   // how many were looked at
+  std::size_t highest_bytes = 0;  // by the one that used most
+  std::size_t limit_bytes = 0;    // spawn_options::stack_size, GOS_STACK_SIZE or 256 KiB, rounded to a power of two
+  std::uint64_t highest_id = 0;   // the id of that one
+  bool exact = false;             // false: an estimate, see stack_use()
+};
+
+// The deepest that stacks have been, one entry for each spawn statement and size of stack, those nearest to their limit first.
+//
+// With GOS_DEBUG=stackuse: of all goroutines, also those that have ended, to within the bytes that a goroutine wrote as zero
+// at its very deepest; each spawn then costs some microseconds more, and the report is printed when the process ends.
+// Without it: of the goroutines that are alive, by the memory that lies in their stacks now. That may be too much, since a
+// stack may have had other users before, and too little for one that has waited for seconds, whose unused pages were given
+// back; and spawning costs nothing. From any thread, beside everything; it looks at each goroutine (about a microsecond).
+std::vector<stack_use_entry> stack_use();
+
+// The same as text: `61 of 256 KiB  <site>  (1000 goroutines)`, and where more than three quarters were used a
+// line that says which setting to raise.
+std::string stack_use_report();
 
 // Keep the calling goroutine on its thread, and others off it, until as many unlocks; an unlock too many
 // does nothing. It may wait as any other; its processor goes to others meanwhile. Goroutines that it spawns are

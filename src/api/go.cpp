@@ -16,6 +16,7 @@
 #include "platform/clock.hpp"
 #include "platform/stack.hpp"
 #include "platform/thread.hpp"
+#include "report/hook.hpp"
 #include "sched/sched.hpp"
 
 namespace gos {
@@ -80,6 +81,7 @@ void describe_goroutine(const void* which, rt::crash_part part) noexcept {
 // Whoever starts goroutines links this file.
 [[maybe_unused]] const bool crash_hook_set = [] {
   rt::crash_hook = describe_goroutine;
+  rt::report_hook = rt::write_report;
   return true;
 }();
 

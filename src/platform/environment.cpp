@@ -19,11 +19,22 @@ struct debug_word {
 constexpr int any_number = 1'000'000'000;
 
 constexpr debug_word known[] = {
-    {"migrate"},        {"mprotectguards"},         {"noguards"}, {"nomembarrier"}, {"nopwait2"},
-    {"scheddetail", 1}, {"schedtrace", any_number},
+    {"lockcheck"},
+    {"lockcheck=abort"},
+    {"migrate"},
+    {"mprotectguards"},
+    {"noguards"},
+    {"nomembarrier"},
+    {"nopwait2"},
+    {"printstalls"},
+    {"scheddetail", 1},
+    {"schedtrace", any_number},
+    {"stackuse"},
+    {"stalls", any_number},
 };
 constexpr const char* known_text =
-    "migrate, mprotectguards, noguards, nomembarrier, nopwait2, scheddetail=0 or 1, schedtrace=MILLISECONDS";
+    "lockcheck, lockcheck=abort, migrate, mprotectguards, noguards, nomembarrier, nopwait2, printstalls, "
+    "scheddetail=0 or 1, schedtrace=MILLISECONDS, stackuse, stalls=MILLISECONDS";
 
 // Cuts the first entry off the list.
 std::string_view take_entry(std::string_view& rest) noexcept {

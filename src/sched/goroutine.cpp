@@ -10,6 +10,7 @@
 
 #include "base/race.hpp"
 #include "sched/sched.hpp"
+#include "sched/watch.hpp"
 
 namespace gos::rt {
 
@@ -83,6 +84,7 @@ goroutine* goroutine_take(processor* pp) noexcept {
     std::uint32_t count = 0;
     goroutine* first = take_common(count);
     if (first == nullptr) return nullptr;
+    if (GOS_UNLIKELY(sched.watched != 0)) watch_equip(first);
     goroutine* rest = first->queue_next;
     spin_guard guard(sched.lock);
     while (rest != nullptr) {
@@ -96,6 +98,7 @@ goroutine* goroutine_take(processor* pp) noexcept {
   if (GOS_UNLIKELY(pp->free_goroutines == nullptr)) {
     pp->free_goroutines = take_common(pp->free_count);
     if (pp->free_goroutines == nullptr) return nullptr;
+    if (GOS_UNLIKELY(sched.watched != 0)) watch_equip(pp->free_goroutines);
   }
   goroutine* gp = pp->free_goroutines;
   pp->free_goroutines = gp->queue_next;
@@ -144,7 +147,7 @@ goroutine* goroutine_prepare(std::uint8_t stack_class) noexcept {
     gp->parent_id = mp->current->id;
     gp->stack_class = stack_class != 0 ? stack_class : sched.stack_class;
     gp->flags = goroutine_flag::fresh;
-    if (GOS_UNLIKELY(gp->extra != nullptr)) *gp->extra = goroutine_extra{};
+    if (GOS_UNLIKELY(gp->extra != nullptr)) watch_renew(gp);
   }
   kernel_leave();
   return gp;

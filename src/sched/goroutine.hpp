@@ -62,6 +62,7 @@ namespace goroutine_flag {
 inline constexpr std::uint8_t fresh = 1;   // has no stack yet
 inline constexpr std::uint8_t locked = 2;  // runs on locked_machine only
 inline constexpr std::uint8_t thread = 4;  // stands for a plain OS thread; is never in a run queue
+inline constexpr std::uint8_t watched = 8;  // a debug option looks at its passages (watch.hpp)
 }  // namespace goroutine_flag
 
 struct alignas(cache_line_size) goroutine {
@@ -109,6 +110,7 @@ struct goroutine_extra {
   machine* locked_machine = nullptr;
   std::uint32_t lock_count = 0;
   machine* home = nullptr;  // a main goroutine's: whose thread waits for its end
+  struct watch_record* watch = nullptr;  // what debug options keep; stays with the extra when the goroutine ends
 };
 
 #if !defined(GOS_TSAN) && !defined(GOS_ASAN)

@@ -13,6 +13,7 @@
 #include "platform/signals.hpp"
 #include "platform/thread.hpp"
 #include "sched/sched.hpp"
+#include "sched/watch.hpp"
 
 #if defined(GOS_ASAN)
 extern "C" void __lsan_register_root_region(const void* begin, std::size_t size);
@@ -82,6 +83,7 @@ void stop_for_exit() {
       wait.pause();
     }
   }
+  if (sched.watched != 0 && report_hook != nullptr) report_hook(report_kind::at_exit, nullptr);
 #if defined(GOS_ASAN)
   // What goroutines that never ended still hold is reachable, not leaked.
   for (std::size_t index = goroutine_capacity(); index-- > 0;) {
@@ -114,6 +116,7 @@ void start_locked() noexcept {
   sched.stack_class = stack_default_class();
   sched.migrate = debug_flag("migrate");
   debug_complain();
+  watch_init();
   trace_init();
   seed = seed_from_environment();
   signals_init(on_fault);

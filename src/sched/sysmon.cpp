@@ -22,6 +22,7 @@
 #include "platform/thread.hpp"
 #include "sched/poll_source.hpp"
 #include "sched/sched.hpp"
+#include "sched/watch.hpp"
 
 namespace gos::rt {
 
@@ -259,6 +260,7 @@ void sysmon_body(void*) noexcept {
   for (;;) {
     nap(delay_ns < trace_ns ? delay_ns : trace_ns);
     describe_crashed();
+    sysmon_serve_reports();
     machine_threads_born();
     // relaxed: seen late, it does no harm.
     if (sched.exiting.load(std::memory_order_relaxed)) stop_for_good();

@@ -10,6 +10,7 @@
 #include "base/race.hpp"
 #include "platform/clock.hpp"
 #include "sched/sched.hpp"
+#include "sched/watch.hpp"
 
 namespace gos::rt {
 
@@ -64,16 +65,21 @@ void main_ended(machine* mp, goroutine* gp) noexcept {
   sysmon_wake();
 }
 
+void ended_flagged(machine* mp, goroutine* gp) noexcept {
+  if ((gp->flags & goroutine_flag::locked) != 0) {
+    race_release(&mp->locked);  // pairs with lock_to_thread() and thread_body()
+    mp->locked = nullptr;
+    mp->leaving = true;
+  }
+  if ((gp->flags & goroutine_flag::watched) != 0) watch_ended(gp);
+}
+
 // gp has ended; mp runs its stack. Returns if another goroutine took the stack over.
 void ended(machine* mp, goroutine* gp) noexcept {
   processor* pp = mp->pp;
   // relaxed: a counter that only the owner writes.
   pp->finished.store(pp->finished.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  if (GOS_UNLIKELY((gp->flags & goroutine_flag::locked) != 0)) {
-    race_release(&mp->locked);  // pairs with lock_to_thread() and thread_body()
-    mp->locked = nullptr;
-    mp->leaving = true;
-  }
+  if (GOS_UNLIKELY(gp->flags != 0)) ended_flagged(mp, gp);
   const bool is_main = gp->extra != nullptr && gp->extra->home != nullptr;
   const bool special = gp->flags != 0 || is_main;
   if (GOS_UNLIKELY(is_main)) main_ended(mp, gp);
@@ -164,6 +170,7 @@ void attach_stack(processor* pp, goroutine* gp) noexcept {
 }
 
 void switch_away_slow(machine* mp, goroutine* gp, goroutine* next) noexcept {
+  if (GOS_UNLIKELY((gp->flags & goroutine_flag::watched) != 0)) watch_parks(gp);
   // Saved on the stack that is being left; put back by the goroutine itself, wherever it wakes.
   const eh_globals exceptions = *mp->exceptions;
   *mp->exceptions = eh_globals{};
@@ -208,7 +215,11 @@ void scheduler_loop(machine* mp) noexcept {
       give_to_locked(mp, gp);
       continue;
     }
-    if ((gp->flags & goroutine_flag::fresh) != 0) attach_stack(mp->pp, gp);
+    if ((gp->flags & goroutine_flag::fresh) != 0) {
+      attach_stack(mp->pp, gp);
+      // Here only: a goroutine with this flag goes no shorter way.
+      if (GOS_UNLIKELY((gp->flags & goroutine_flag::watched) != 0)) watch_started(gp);
+    }
     execute(mp, gp);
   }
 }
