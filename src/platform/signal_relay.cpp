@@ -12,24 +12,11 @@
 
 #include "base/spin.hpp"
 #include "platform/futex.hpp"
-
-#if defined(GOS_TSAN)
-extern "C" int __sigaction(int signal, const struct sigaction* action, struct sigaction* before) noexcept;
-#endif
+#include "platform/signal_action.hpp"
 
 namespace gos::rt {
 
 namespace {
-
-int kernel_action(int signal, const struct sigaction* action, struct sigaction* old) noexcept {
-#if defined(GOS_TSAN)
-  // By its other name: TSan holds handlers of its sigaction back until the goroutine that was interrupted makes a call that
-  // TSan knows, which may be never. Ours needs no such care.
-  return ::__sigaction(signal, action, old);
-#else
-  return ::sigaction(signal, action, old);
-#endif
-}
 
 std::atomic<signal_mask> wanted{0};
 std::atomic<signal_mask> noted{0};

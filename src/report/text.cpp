@@ -10,15 +10,10 @@ namespace gos::rt {
 
 namespace {
 
-// By the function's name: what a reader of the report did not write and does not look for. No name: perhaps the interposed
-// function of a library without symbols; outermost frames of that kind stay.
-bool is_own(std::string_view function) noexcept {
-  return function.starts_with("gos::rt::") || function.starts_with("(anonymous namespace)::told") ||
-         function.starts_with("pthread_") || function.starts_with("int (anonymous namespace)::told");
+// What a reader of the report did not write and does not look for.
+bool is_own(std::string_view frame) noexcept {
+  return frame.starts_with("gos::rt::") || frame.find("\tlibgossamer_lockcheck.so") != frame.npos;
 }
-
-// The text of one frame, as describe_stack() has it.
-std::string frame_text(void* frame) { return describe_stack(&frame, 1); }
 
 }  // namespace
 
@@ -26,7 +21,7 @@ std::string stack_text(void* const* frames, std::size_t depth) {
   std::string text;
   bool own = true;
   for (std::size_t i = 0; i < depth; ++i) {
-    const std::string frame = frame_text(frames[i]);
+    const std::string frame = describe_stack(&frames[i], 1);
     own = own && is_own(frame);
     if (!own) text += frame;
   }

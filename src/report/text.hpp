@@ -8,8 +8,8 @@
 
 namespace gos::rt {
 
-// A frame's function, and on a line of its own, indented, where that is; for each of the frames. Without the innermost ones
-// that are the runtime's own, or the lock functions that were called through them.
+// A frame's function, and on a line of its own, indented, where that is; for each of the frames, without the innermost ones
+// that are the runtime's own.
 std::string stack_text(void* const* frames, std::size_t depth);
 
 // Where a goroutine was spawned, on one line.

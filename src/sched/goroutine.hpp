@@ -15,7 +15,7 @@
 // INV2 Every park is ended by exactly one ready.
 // INV3 ready may come before the parking machine has left the goroutine's stack: on_cpu says so.
 //      Whoever resumes a goroutine first waits until on_cpu is 0; it is cleared by the code that
-//      runs next on the machine that left, or by the stack scanner, whose mark it may be.
+//      runs next on the machine that left, or by who held it (hold.hpp).
 // INV4 A goroutine with the flag fresh has no stack yet and has never run.
 #pragma once
 

@@ -1,13 +1,13 @@
 // inspect: FRONT DOOR: goroutines as they stand, for dumps, leak reports and traces.
 //
-// A goroutine that does not run is held still while it is looked at, by the same mark as the stack scanner's (shrink.cpp):
-// who would resume it waits until it is let go. So its stack and what it waits on may be read. One that runs is asked by a
-// signal to say where it is, if that is wanted.
+// A goroutine that does not run is held still while it is looked at (hold.hpp): who would resume it waits until it is let go.
+// So its stack and what it waits on may be read. One that runs is asked by a signal to say where it is (sample.hpp), if
+// that is wanted.
 //
-// INV1 While goroutines are held, their holder does not enter the runtime and waits for nobody: a machine that would resume
-//      one of them spins meanwhile, perhaps with the only processor.
-// INV2 A batch is small, and a visitor gathers addresses only; names are looked up afterwards.
-// Where membarrier is refused nothing can be held: then a view has no stack.
+// INV1 While goroutines are held, their holder does not enter the runtime, allocates nothing and waits for nobody: a machine
+//      that would resume one of them spins meanwhile, perhaps with the only processor. So a visitor gathers
+//      numbers and addresses in memory it has; what they mean is found out between the batches, or afterwards.
+// Where membarrier is refused nothing can be held: then a view has no stack, and what it waits on must not be read.
 #pragma once
 
 #include <cstddef>
@@ -40,15 +40,24 @@ struct goroutine_view {
   stack_slot stack{};                  // held only
 };
 
+inline constexpr std::size_t inspect_frames_max = 128;
+inline constexpr std::size_t inspect_batch_max = 64;  // held at once
+
 struct inspect_options {
   bool stacks = true;            // of those that can be held
   bool running_stacks = false;   // of those that run on other threads, by a signal to each
-  std::size_t frames_max = 64;
+  std::size_t frames_max = 64;   // at most inspect_frames_max
   const goroutine* omit = nullptr;  // not visited: who asks knows itself best
+  // Called after at most inspect_batch_max visits, while nothing is held: may do what it likes. Null: nothing.
+  void (*between)(void* argument) = nullptr;
+  std::int64_t patience_ns = 100'000'000;  // at most for one goroutine that cannot be held yet, or does not answer
 };
 
-// Visits every goroutine that exists, in the order of their records, each at a moment of its own. Any thread, in user mode;
-// also from a crash. Does not allocate. visit must obey INV1; it may allocate.
+// False where goroutines that do not run have no stacks in their views, for membarrier is refused.
+bool inspect_sees_stacks() noexcept;
+
+// Visits every goroutine that exists, each once and at a moment of its own, in no particular order. Any thread, in user mode;
+// also from a crash. Does not allocate.
 void inspect_goroutines(const inspect_options& options, void (*visit)(const goroutine_view& view, void* argument),
                         void* argument);
 

@@ -67,13 +67,22 @@ machine* machine_new() noexcept {
   mp->id = last_id.fetch_add(1, std::memory_order_relaxed);  // relaxed: ids are unique, nothing more
   // relaxed: the exchange below publishes.
   mp->all_next = sched.machines.load(std::memory_order_relaxed);
-  // release: pairs with shrink_held() and stop_for_exit(), which walk the list. relaxed: a failure is tried again.
+  // release: pairs with hold_settle() and stop_for_exit(), which walk the list. relaxed: a failure is tried again.
   while (!sched.machines.compare_exchange_weak(mp->all_next, mp, std::memory_order_release, std::memory_order_relaxed)) {
   }
   return mp;
 }
 
+machine* machine_that_runs(const goroutine* gp) noexcept {
+  // acquire: pairs with machine_new().
+  for (machine* mp = sched.machines.load(std::memory_order_acquire); mp != nullptr; mp = mp->all_next) {
+    if (__atomic_load_n(&mp->current, __ATOMIC_RELAXED) == gp) return mp;  // relaxed: a snapshot
+  }
+  return nullptr;
+}
+
 void machine_left(machine* mp) noexcept {
+  mp->thread.store(0, std::memory_order_relaxed);               // relaxed: nobody is asked any more
   mp->in_kernel.store(0, std::memory_order_relaxed);            // relaxed: nobody's, and without a processor
   mp->alive.store(false, std::memory_order_relaxed);            // relaxed: for traces
   sched.machine_count.fetch_sub(1, std::memory_order_relaxed);  // relaxed: a count
@@ -92,6 +101,7 @@ void machine_adopt_thread(machine* mp) noexcept {
   mp->in_kernel.store(1, std::memory_order_relaxed);  // relaxed: it has no processor yet
   mp->quit.store(false, std::memory_order_relaxed);   // relaxed: own until it rests
   mp->alive.store(true, std::memory_order_relaxed);   // relaxed: for traces
+  mp->thread.store(thread_id(), std::memory_order_relaxed);  // relaxed: a number
   mp->home = mp->leaving = false;
   mp->locked = nullptr;
 #if defined(GOS_TSAN) || defined(GOS_ASAN)

@@ -77,6 +77,7 @@ struct alignas(cache_line_size) machine {
   bool parked = false;                     // under scheduler::lock: leaving, and asleep until quit
   std::atomic<bool> alive{false};          // has a thread; for traces
   std::uint32_t id = 0;                    // immutable after publication; for traces
+  std::atomic<int> thread{0};              // the system's number of its thread; 0: it has none
   goroutine* locked = nullptr;             // owner: the goroutine that is locked to this thread
   machine* all_next = nullptr;             // immutable after publication
   std::atomic<bool> resting{false};        // asleep or in the poller, or stopped for good

@@ -87,11 +87,11 @@ void fiber_ended(goroutine* left) noexcept;
 }
 
 // Names `to` as the machine's current goroutine and says whether it has been left completely. The
-// name comes first: it is the hazard pointer of the stack scanner (shrink.cpp).
+// name comes first: it is the hazard pointer of who holds goroutines still (hold.hpp).
 [[gnu::always_inline]] inline bool claim_to_run(machine* mp, goroutine* to) noexcept {
   __atomic_store_n(&mp->current, to, __ATOMIC_RELAXED);  // relaxed: before the load below by the fence
-  std::atomic_signal_fence(std::memory_order_seq_cst);  // seq_cst, the compiler's: pairs with the membarrier in shrink_held()
-  // acquire: pairs with finish_switch() on the machine that left it, and with let_go() of the scanner.
+  std::atomic_signal_fence(std::memory_order_seq_cst);  // seq_cst, the compiler's: pairs with the membarrier in hold_settle()
+  // acquire: pairs with finish_switch() on the machine that left it, and with hold_let_go().
   return to->on_cpu.load(std::memory_order_acquire) == 0;
 }
 

@@ -106,6 +106,7 @@ bool poller_ensure_open() noexcept;
 [[noreturn]] void stack_overflowed(const goroutine* gp, const stack_slot& slot, const void* address) noexcept;
 
 // machine.cpp
+machine* machine_that_runs(const goroutine* gp) noexcept;  // or null: a snapshot
 machine* machine_new() noexcept;
 void machine_adopt_thread(machine* mp) noexcept;  // the calling thread works as mp from now on
 void machine_thread_start(machine* mp) noexcept;  // its given processor is set
@@ -144,6 +145,7 @@ std::int64_t earliest_timer_ns() noexcept;
 // worker.cpp
 void scheduler_loop(machine* mp) noexcept;  // on g0
 void attach_stack(processor* pp, goroutine* gp) noexcept;
+bool is_prepared(const goroutine* gp) noexcept;  // has a stack, but nothing has run on it; gp is held
 void give_way(machine* mp, goroutine* gp) noexcept;  // to the back of the global queue
 [[noreturn]] void stop_for_good() noexcept;
 

@@ -120,14 +120,6 @@ void print_machine(error_stream& out, const machine* mp, int procs) noexcept {
           locked != nullptr ? number_text(locked->id).text : "nil");
 }
 
-const machine* machine_that_runs(const goroutine* gp) noexcept {
-  // acquire: pairs with machine_new().
-  for (const machine* mp = sched.machines.load(std::memory_order_acquire); mp != nullptr; mp = mp->all_next) {
-    if (__atomic_load_n(&mp->current, __ATOMIC_RELAXED) == gp) return mp;  // relaxed: a snapshot
-  }
-  return nullptr;
-}
-
 void print_goroutine(error_stream& out, const goroutine* gp) noexcept {
   const goroutine_state state = gp->state.load(std::memory_order_relaxed);          // relaxed: a snapshot
   const char* text = wait_reason_text(gp->reason.load(std::memory_order_relaxed));  // relaxed: as above

@@ -94,10 +94,11 @@ void ended(machine* mp, goroutine* gp) noexcept {
 #if !defined(GOS_TSAN) && !defined(GOS_ASAN)
   if (next != nullptr && next->flags == goroutine_flag::fresh && next->stack_class == stack_class) {
     gp->on_cpu.store(0, std::memory_order_relaxed);  // relaxed: free, and this processor's own
-    next->flags = 0;
-    next->stack_base = stack;
-    next->on_cpu.store(1, std::memory_order_relaxed);                        // relaxed: as in switch_directly
+    next->on_cpu.store(1, std::memory_order_relaxed);  // relaxed: as in switch_directly; published by the flags
     next->state.store(goroutine_state::running, std::memory_order_relaxed);  // relaxed: for dumps
+    next->stack_base = stack;
+    // release: pairs with hold_mark() and hold_settle(), which must not take it for one that has been left.
+    __atomic_store_n(&next->flags, std::uint8_t{0}, __ATOMIC_RELEASE);
     mp->current = next;
     return;
   }
@@ -124,7 +125,7 @@ void execute(machine* mp, goroutine* gp) noexcept {
   goroutine* g0 = &mp->g0;
   backoff wait;
   while (!claim_to_run(mp, gp)) {
-    mp->current = g0;  // or the scanner would let go of a goroutine that it may hold
+    mp->current = g0;  // or hold_settle() would let go of a goroutine that it may hold
     wait.pause();
   }
   gp->on_cpu.store(1, std::memory_order_relaxed);                        // relaxed: as in switch_directly
@@ -156,7 +157,6 @@ void attach_stack(processor* pp, goroutine* gp) noexcept {
           std::size_t{1} << gp->stack_class, static_cast<unsigned long long>(gp->id));
   }
   gp->stack_base = base;
-  gp->flags = static_cast<std::uint8_t>(gp->flags & ~goroutine_flag::fresh);
   const stack_slot slot = gp->stack();
   const std::size_t index = reinterpret_cast<std::uintptr_t>(base) >> gp->stack_class;
   std::byte* top = slot.top() - (index % colours + 1) * cache_line_size;
@@ -167,6 +167,15 @@ void attach_stack(processor* pp, goroutine* gp) noexcept {
 #endif
   fiber_create(gp->fiber, slot.low(), static_cast<std::size_t>(slot.top() - slot.low()));
 #endif
+  // release: pairs with hold_mark() and hold_settle(): who sees it no longer fresh sees its context.
+  __atomic_store_n(&gp->flags, static_cast<std::uint8_t>(gp->flags & ~goroutine_flag::fresh), __ATOMIC_RELEASE);
+}
+
+bool is_prepared(const goroutine* gp) noexcept {
+  alignas(16) std::byte top[32];
+  switch_context probe;
+  switch_prepare(probe, top + sizeof top, goroutine_main);
+  return gp->context.resume_address == probe.resume_address;
 }
 
 void switch_away_slow(machine* mp, goroutine* gp, goroutine* next) noexcept {

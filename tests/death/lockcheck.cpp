@@ -149,15 +149,16 @@ int recursively() {
 // Another goroutine unlocks it: from then on the first does not hold it, and may wait.
 int handed_over() {
   return gos::run([] {
-    auto handed = gos::make_chan<void>(1), taken = gos::make_chan<void>(1);
-    auto other = gos::spawn([=] {
+    auto handed = gos::make_chan<void>(1);
+    std::atomic<bool> unlocked{false};
+    auto other = gos::spawn([&] {
       handed.recv();
       plain.unlock();
-      taken.send();
+      unlocked = true;
     });
     plain.lock();
     handed.send();
-    while (taken.len() == 0) std::this_thread::yield();
+    while (!unlocked) std::this_thread::yield();
     wait_here();
     other.join();
     plain.lock();
