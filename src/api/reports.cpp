@@ -1,7 +1,8 @@
-// reports: the public calls that tell what the runtime has noticed: how stacks are used.
+// reports: the public calls that tell what the runtime has noticed: stalls, and how stacks are used.
 #include <gossamer/runtime.hpp>
 
 #include "report/stack_use.hpp"
+#include "report/stalls.hpp"
 #include "sched/sched.hpp"
 
 namespace gos::runtime {
@@ -19,6 +20,24 @@ std::vector<stack_use_entry> stack_use() {
 std::string stack_use_report() {
   rt::ensure_started();
   return rt::stack_use_text();
+}
+
+namespace detail {
+std::int64_t set_stall_limit_ns(std::int64_t limit_ns) {
+  rt::ensure_started();
+  return rt::set_stall_limit(limit_ns);
+}
+}  // namespace detail
+
+std::vector<stall> stalls() {
+  std::vector<stall> found;
+  for (const rt::stall_record& record : rt::collect_stalls()) {
+    using system = std::chrono::system_clock;
+    const auto since = std::chrono::duration_cast<system::duration>(std::chrono::nanoseconds(record.since_system_ns));
+    found.push_back({record.id, record.name, system::time_point(since), std::chrono::nanoseconds(record.lasted_ns),
+                     record.ongoing, record.in_call ? stall_kind::in_a_call : stall_kind::running, rt::stall_text(record)});
+  }
+  return found;
 }
 
 }  // namespace gos::runtime

@@ -6,6 +6,7 @@
 #include "base/fatal.hpp"
 #include "report/lock_check.hpp"
 #include "report/stack_use.hpp"
+#include "report/stalls.hpp"
 #include "sched/stack_use.hpp"
 
 namespace gos::rt {
@@ -22,7 +23,7 @@ std::string text_of(report_kind kind, const void* record) {
   switch (kind) {
     case report_kind::lock_held: return lock_report_text(*static_cast<const lock_report*>(record), false);
     case report_kind::lock_held_abort: return lock_report_text(*static_cast<const lock_report*>(record), true);
-    case report_kind::stall: return {};
+    case report_kind::stall: return "gossamer: " + stall_text(*static_cast<const stall_record*>(record)) + '\n';
     case report_kind::at_exit: return text_at_exit();
   }
   return {};

@@ -13,6 +13,7 @@
 #include "platform/signals.hpp"
 #include "platform/thread.hpp"
 #include "sched/sched.hpp"
+#include "sched/stalls.hpp"
 #include "sched/watch.hpp"
 
 #if defined(GOS_ASAN)
@@ -117,6 +118,7 @@ void start_locked() noexcept {
   sched.migrate = debug_flag("migrate");
   debug_complain();
   watch_init();
+  stalls_init();
   trace_init();
   seed = seed_from_environment();
   signals_init(on_fault);

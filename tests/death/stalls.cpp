@@ -1,0 +1,35 @@
+// stalls: main goroutines that stall, with and without GOS_DEBUG=stalls.
+#include "modes.hpp"
+
+namespace {
+
+[[gnu::noinline]] void spin_for(std::chrono::milliseconds d) {
+  const auto until = std::chrono::steady_clock::now() + d;
+  while (std::chrono::steady_clock::now() < until) {}
+}
+
+// Looking at the stalls does not enter the runtime.
+[[gnu::noinline]] void spin_until_noted() {
+  while (gos::runtime::stalls().empty()) spin_for(5ms);
+}
+
+const modes stalls_modes = {
+    {"computes",
+     [] {
+       return gos::run([] {
+         spin_for(100ms);
+         std::printf("%zu stalls\n", gos::runtime::stalls().size());
+       });
+     }},
+    {"noted",
+     [] {
+       return gos::run([] {
+         spin_until_noted();
+         std::puts("noted");
+       });
+     }},
+};
+
+}  // namespace
+
+int main(int argc, char** argv) { return run_mode(stalls_modes, argc, argv); }
