@@ -1,5 +1,7 @@
-// stalls: main goroutines that stall, with and without GOS_DEBUG=stalls.
+// stalls: main goroutines that stall, with and without GOS_DEBUG=stalls; and one that waits with a lock of the system.
 #include "modes.hpp"
+
+#include <mutex>
 
 namespace {
 
@@ -13,7 +15,15 @@ namespace {
   while (gos::runtime::stalls().empty()) spin_for(5ms);
 }
 
+std::mutex held;
+
+[[gnu::noinline]] void sleep_locked() {
+  const std::lock_guard guard(held);
+  gos::sleep(1ms);
+}
+
 const modes stalls_modes = {
+    {"sleeps-locked", [] { return gos::run(sleep_locked); }},
     {"computes",
      [] {
        return gos::run([] {
