@@ -30,7 +30,7 @@ PLACE = {folder: (level, index) for level, row in enumerate(FLOORS) for index, f
 FRONT_DOORS = {
     "park": {"park.hpp", "waiter.hpp"},
     "sched": {"sched.hpp", "goroutine.hpp", "inspect.hpp", "sample.hpp", "timers.hpp", "poll_source.hpp", "watch.hpp",
-              "stack_use.hpp", "lock_check.hpp", "stalls.hpp"},
+              "stack_use.hpp", "lock_check.hpp", "stalls.hpp", "wait_note.hpp"},
 }
 
 # The public headers that the cores of a folder implement. Cores may include these, those of the folders to their left,

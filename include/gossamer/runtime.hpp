@@ -65,6 +65,15 @@ std::string stack_dump(bool all = false);
 // Source: Go debug.SetCrashOutput; contract RT-12.
 std::error_code set_crash_output(int fd);
 
+// How much of the stacks a crash report shows: none; of the goroutine that failed, the default; of all; with the runtime's
+// own functions; and that with death by SIGABRT, which leaves a core, instead of status 2. Fatal errors that are nobody's
+// alone, such as misuse that cannot be undone, show all goroutines except at level none.
+enum class traceback { none, single, all, system, crash };
+
+// Sets that. It starts as the environment variable GOS_TRACEBACK has it, by these names, and cannot be set lower. From any
+// thread. Source: Go debug.SetTraceback; contract CR-09.
+void set_traceback(traceback level);
+
 statistics stats();
 
 // What a goroutine that stalled was doing when that was noticed.

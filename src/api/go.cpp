@@ -5,17 +5,16 @@
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
-#include <iterator>
 #include <new>
 #include <string>
 
 #include "api/local.hpp"
 #include "base/race.hpp"
 #include "panic/body.hpp"
-#include "panic/stack_trace.hpp"
 #include "platform/clock.hpp"
 #include "platform/stack.hpp"
 #include "platform/thread.hpp"
+#include "report/crash.hpp"
 #include "report/hook.hpp"
 #include "sched/sched.hpp"
 
@@ -58,29 +57,9 @@ void run_main_body(void* storage) {
   rt::race_release(call);
 }
 
-// crash_hook: what a crash report says of a goroutine beyond the error itself.
-void describe_goroutine(const void* which, rt::crash_part part) noexcept {
-  if (part != rt::crash_part::the_goroutine) return;
-  const auto* gp = static_cast<const goroutine*>(which);
-  std::string text;
-  if (gp == nullptr) {
-    if (!rt::on_goroutine()) return;
-    gp = rt::current_goroutine();
-    void* frames[64];
-    text = "\ngoroutine " + std::to_string(gp->id) + " [running]:\n";
-    text += rt::describe_stack(frames, rt::capture_stack(frames, std::size(frames), 2));
-  }
-  if (gp->spawn_pc != nullptr) {
-    const std::string site = rt::describe_stack(&gp->spawn_pc, 1);
-    const std::size_t line_end = std::min(site.find('\n'), site.size());
-    text += "created by " + site.substr(0, line_end) + " in goroutine " + std::to_string(gp->parent_id) + site.substr(line_end);
-  }
-  rt::write_error(text.data(), text.size());
-}
-
 // Whoever starts goroutines links this file.
 [[maybe_unused]] const bool crash_hook_set = [] {
-  rt::crash_hook = describe_goroutine;
+  rt::crash_hook = rt::describe_crash;
   rt::report_hook = rt::write_report;
   return true;
 }();

@@ -1,51 +1,20 @@
 // runtime: numbers, dumps and settings. Each forwards to one verb of the scheduler.
 #include <gossamer/runtime.hpp>
 
+#include <iterator>
+
 #include "base/fatal.hpp"
 #include "panic/stack_trace.hpp"
 #include "platform/stack.hpp"
 #include "platform/thread.hpp"
+#include "report/dump.hpp"
 #include "sched/sched.hpp"
 
 namespace gos::runtime {
 
 namespace {
 
-using rt::goroutine;
-using rt::goroutine_state;
-
-const char* state_text(const goroutine& g) {
-  // relaxed: a dump is a snapshot.
-  switch (g.state.load(std::memory_order_relaxed)) {
-    case goroutine_state::dead: return "dead";
-    case goroutine_state::runnable: return "runnable";
-    case goroutine_state::running: return "running";
-    case goroutine_state::waiting:
-    case goroutine_state::aged:
-    case goroutine_state::scanned: break;
-  }
-  return rt::wait_reason_text(g.reason.load(std::memory_order_relaxed));  // relaxed: a snapshot
-}
-
-void append_header(std::string& out, const goroutine& g) {
-  out += "goroutine " + std::to_string(g.id) + " [" + state_text(g);
-  if ((g.flags & rt::goroutine_flag::locked) != 0) out += ", locked to thread";
-  out += "]:";
-  if (g.extra != nullptr && g.extra->name[0] != '\0') out += std::string(" ") + g.extra->name;
-  out += '\n';
-}
-
-void append_created_by(std::string& out, const goroutine& g) {
-  if (g.spawn_pc == nullptr) return;
-  out += "created by " + rt::describe_address(g.spawn_pc) + " in goroutine " + std::to_string(g.parent_id) + "\n";
-}
-
-void append_own_stack(std::string& out) {
-  constexpr std::size_t deepest = 64;
-  void* addresses[deepest];
-  const std::size_t count = rt::capture_stack(addresses, deepest, 2);
-  for (std::size_t i = 0; i < count; ++i) out += rt::describe_address(addresses[i]) + "\n";
-}
+void append(const char* text, std::size_t size, void* out) { static_cast<std::string*>(out)->append(text, size); }
 
 }  // namespace
 
@@ -66,27 +35,18 @@ int set_max_threads(int n) { return rt::set_thread_limit(n); }
 
 std::error_code set_crash_output(int fd) { return {rt::crash_output(fd), std::generic_category()}; }
 
+void set_traceback(traceback level) { rt::set_traceback(static_cast<rt::traceback_level>(level)); }
+
 std::string stack_dump(bool all) {
+  rt::ensure_started();
   std::string out;
-  const goroutine* me = rt::current_goroutine();
-  if (rt::on_goroutine()) {
-    append_header(out, *me);
-    append_own_stack(out);
-    append_created_by(out, *me);
-  } else if (!all) {
-    out += "thread that is not a goroutine:\n";
-    append_own_stack(out);
+  const rt::goroutine* me = rt::on_goroutine() ? rt::current_goroutine() : nullptr;
+  if (me != nullptr || !all) {
+    void* frames[64];
+    const std::size_t depth = rt::capture_stack(frames, std::size(frames), 1);
+    out = rt::describe_caller(frames, depth, false);
   }
-  if (!all) return out;
-  const std::size_t capacity = rt::goroutine_capacity();
-  for (std::size_t i = 0; i < capacity; ++i) {
-    const goroutine& g = *rt::goroutine_at(i);
-    // relaxed: a snapshot.
-    if (&g == me || g.state.load(std::memory_order_relaxed) == goroutine_state::dead) continue;
-    if (!out.empty()) out += '\n';
-    append_header(out, g);
-    append_created_by(out, g);
-  }
+  if (all) rt::write_dump({.omit = me}, out.empty(), append, &out);
   return out;
 }
 

@@ -24,6 +24,7 @@
 // Rejected: joining queue by queue with one lock at a time. Two selects that meet each other would each
 // need both claims at once, which takes a third state of the claim and waiting for each other.
 #include "chan/channel.hpp"
+#include "chan/describe.hpp"
 
 #include <algorithm>
 #include <functional>
@@ -269,7 +270,10 @@ class joined_objects {
 [[gnu::cold]] void park_for_object(const select_arm* const* arms, std::size_t arm_count,
                                    const select_tables& tables) noexcept {
   const bool limited = arm_count == 2 && (arms[1]->flags & detail::select_flag::limit) != 0;
-  if (tables.objects[0] == nullptr || (arm_count != 1 && !limited)) return park(wait_reason::select, nullptr);
+  if (tables.objects[0] == nullptr || (arm_count != 1 && !limited)) {
+    const waiting_arms wait{arms, arm_count, tables.objects};
+    return park(wait_reason::select, &wait);
+  }
   park(static_cast<wait_reason>(tables.objects[0]->reason()), tables.objects[0]->address());
 }
 
@@ -315,12 +319,20 @@ template <bool with_objects>
   unlock_all();
   timeout_arm timeout;
   if (plan.after != no_arm) {
-    timeout_start(timeout, shared, self(), plan.after,
-                  detail::moment_after(monotonic_ns(), arms[plan.after]->delay_ns));
+    const std::int64_t when_ns = detail::moment_after(monotonic_ns(), arms[plan.after]->delay_ns);
+    timeout_start(timeout, shared, self(), plan.after, when_ns);
+    self()->deadline_ns.store(when_ns, std::memory_order_relaxed);  // relaxed: for dumps
   }
-  if (with_objects) park_for_object(arms, arm_count, tables);
-  else park(wait_reason::select, nullptr);
-  if (plan.after != no_arm) timer_stop(timeout);
+  if (with_objects) {
+    park_for_object(arms, arm_count, tables);
+  } else {
+    const waiting_arms wait{arms, arm_count, nullptr};
+    park(wait_reason::select, &wait);
+  }
+  if (plan.after != no_arm) {
+    self()->deadline_ns.store(goroutine::no_deadline_ns, std::memory_order_relaxed);  // relaxed: as above
+    timer_stop(timeout);
+  }
 
   const std::uint32_t winner = shared.winner();
   leave_queues(arms, arm_count, tables.waiters, winner);

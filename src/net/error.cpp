@@ -12,6 +12,7 @@
 #include <new>
 
 #include "base/race.hpp"
+#include "panic/exception_record.hpp"
 
 namespace gos {
 
@@ -98,6 +99,24 @@ std::string cause_text(const std::error_code& code) {
   }
   return text;
 }
+
+// A panic by result::value() without a value says why there is none.
+bool text_of_result(std::string& text) {
+  try {
+    throw;
+  } catch (const std::bad_expected_access<error>& result) {
+    text = result.error().message();
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
+
+// Whoever makes errors links this file.
+[[maybe_unused]] const bool text_set = [] {
+  rt::exception_text = text_of_result;
+  return true;
+}();
 
 }  // namespace
 

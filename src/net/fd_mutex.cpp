@@ -65,7 +65,7 @@ bool fd_mutex::lock_slow(direction d) noexcept {
   }
   waiting_[static_cast<int>(d)].push_back(me);  // INV3
   lock_.unlock();
-  park(wait_reason::io_wait, this);
+  park(wait_reason::io_wait, shown_);
   if (me.ok) race_acquire(&waiting_[static_cast<int>(d)]);
   return me.ok;
 }

@@ -32,7 +32,8 @@ enum class direction : std::uint8_t { read = 0, write = 1 };
 
 class fd_mutex {
  public:
-  fd_mutex() noexcept = default;
+  // `shown`: what dumps are told that its waiters wait for, a poll_source.
+  explicit fd_mutex(const void* shown = nullptr) noexcept : shown_(shown) {}
   fd_mutex(const fd_mutex&) = delete;
   fd_mutex& operator=(const fd_mutex&) = delete;
 
@@ -60,6 +61,7 @@ class fd_mutex {
   std::atomic<std::uint32_t> word_{1};
   spin_lock lock_;
   wait_queue waiting_[2];  // under lock_
+  const void* const shown_;
 };
 
 }  // namespace gos::rt

@@ -9,6 +9,7 @@
 #include "net/kernel_calls.hpp"
 #include "platform/clock.hpp"
 #include "platform/poller.hpp"
+#include "sched/wait_note.hpp"
 
 namespace gos::rt {
 
@@ -26,6 +27,7 @@ bool passed(std::int64_t deadline_ns) noexcept { return deadline_ns != no_deadli
 
 poll_desc::poll_desc() noexcept {
   on_event = event;
+  poll_source::describe = describe;
   for (side& s : sides_) s.fire = fire;
 }
 
@@ -101,7 +103,7 @@ std::error_code poll_desc::wait(direction d) noexcept {
     // seq_cst: INV1; a failure means that a wake-up is on its way and must be taken. acquire: pairs with wake() and event().
     const bool taken_back = must_not_park(d) && s.slot.compare_exchange_strong(slot, nothing, std::memory_order_seq_cst,
                                                                                std::memory_order_acquire);
-    if (!taken_back) park(wait_reason::io_wait, this);
+    if (!taken_back) park(wait_reason::io_wait, static_cast<poll_source*>(this));
   }
   // acq_rel: as in prepare().
   s.slot.exchange(nothing, std::memory_order_acq_rel);
@@ -131,6 +133,22 @@ void poll_desc::event(poll_source* source, std::uint32_t readiness) noexcept {
     const std::uintptr_t slot = desc->sides_[i].slot.exchange(happened, std::memory_order_acq_rel);
     if (goroutine* gp = goroutine_in(slot)) ready(gp);  // INV1
   }
+}
+
+void poll_desc::describe(const poll_source* source, const goroutine* gp, wait_note& note) noexcept {
+  const auto& desc = *static_cast<const poll_desc*>(source);
+  // relaxed, all: a snapshot.
+  const int fd = desc.fd_.load(std::memory_order_relaxed);
+  for (int i = 0; i < 2; ++i) {
+    const side& s = desc.sides_[i];
+    if (s.slot.load(std::memory_order_relaxed) != reinterpret_cast<std::uintptr_t>(gp)) continue;
+    note.add("descriptor %d to become %s", fd, i == static_cast<int>(direction::read) ? "readable" : "writable");
+    const std::int64_t deadline_ns = s.deadline_ns.load(std::memory_order_relaxed);
+    if (deadline_ns != no_deadline_ns) note.limit(deadline_ns);
+    return;
+  }
+  const bool closes = desc.closer_.load(std::memory_order_relaxed) == reinterpret_cast<std::uintptr_t>(gp);
+  note.add(closes ? "the operations on descriptor %d to end" : "another operation on descriptor %d to end", fd);
 }
 
 std::int64_t poll_desc::fire(timer* due, std::int64_t now_ns) noexcept {
@@ -190,7 +208,7 @@ bool poll_desc::close() noexcept {
   // release: pairs with the exchange in destroy(). acquire on failure: what destroy() did is done.
   if (closer_.compare_exchange_strong(closer, reinterpret_cast<std::uintptr_t>(self()), std::memory_order_release,
                                       std::memory_order_acquire)) {
-    park(wait_reason::io_wait, this);
+    park(wait_reason::io_wait, static_cast<poll_source*>(this));
   }
   return true;
 }

@@ -90,6 +90,7 @@ class poll_desc : private poll_source {
   };
 
   static void event(poll_source* source, std::uint32_t readiness) noexcept;
+  static void describe(const poll_source* source, const goroutine* gp, wait_note& note) noexcept;
   static std::int64_t fire(timer* due, std::int64_t now_ns) noexcept;
   static void wake(side& s) noexcept;
 
@@ -100,7 +101,7 @@ class poll_desc : private poll_source {
   int watch() noexcept;
   void destroy() noexcept;
 
-  fd_mutex mutex_;
+  fd_mutex mutex_{static_cast<poll_source*>(this)};
   std::atomic<int> fd_{-1};
   std::atomic<bool> registered_{false};
   spin_lock timer_lock_;

@@ -21,6 +21,7 @@
 #include "net/kernel_calls.hpp"
 #include "park/park.hpp"
 #include "sched/poll_source.hpp"
+#include "sched/wait_note.hpp"
 
 namespace gos {
 
@@ -29,14 +30,25 @@ namespace {
 using namespace gos::rt;
 
 struct fd_watch : poll_source {
-  fd_watch() noexcept { on_event = event; }
+  fd_watch() noexcept {
+    on_event = event;
+    describe = describe_watch;
+  }
+
+  // By the number that the program knows it by.
+  static void describe_watch(const poll_source* source, const goroutine*, wait_note& note) noexcept {
+    const auto* watch = static_cast<const fd_watch*>(source);
+    note.add("descriptor %d to become %s", watch->shown_fd,
+             watch->for_writing ? "writable" : "readable");
+  }
 
   // Takes ownership of the descriptor. User mode. 0 or an errno value.
-  int open(int descriptor, bool writing) noexcept {
+  int open(int descriptor, int shown, bool writing) noexcept {
     {
       kernel_section kernel;
       spin_guard guard(lock);
       fd = descriptor;
+      shown_fd = shown;
       for_writing = writing;
     }
     return poll_register(*this, descriptor);
@@ -64,6 +76,7 @@ struct fd_watch : poll_source {
 
   spin_lock lock;  // guards all below
   int fd = -1;
+  int shown_fd = -1;  // the program's number of the same file
   bool for_writing = false;
   claim* shared = nullptr;
   goroutine* gp = nullptr;
@@ -110,7 +123,7 @@ class fd_object final : public detail::select_object {
       kernel_calls::close(own);
       throw;
     }
-    const int number = watch_->open(own, for_writing);
+    const int number = watch_->open(own, fd, for_writing);
     if (number == 0) return;
     retire();
     failed(number);
@@ -141,7 +154,7 @@ class fd_object final : public detail::select_object {
   }
 
   std::uint8_t reason() const noexcept override { return static_cast<std::uint8_t>(wait_reason::io_wait); }
-  const void* address() const noexcept override { return watch_; }
+  const void* address() const noexcept override { return static_cast<const poll_source*>(watch_); }
 
  private:
   void retire() noexcept {

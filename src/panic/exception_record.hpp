@@ -8,6 +8,10 @@
 
 namespace gos::rt {
 
+// Upcall slot: the text of an exception of a type that a component above knows. Called inside a catch block; rethrows to look.
+using exception_text_function = bool (*)(std::string& text);
+extern exception_text_function exception_text;
+
 class exception_record final : public detail::panic_record {
  public:
   exception_record(std::exception_ptr exception, const std::type_info* type) noexcept;
@@ -16,6 +20,7 @@ class exception_record final : public detail::panic_record {
   const void* find(const std::type_info& type) const noexcept override;
   [[noreturn]] void raise() const override;
   bool equals(const panic_record& other) const override;  // the same exception object
+  std::string causes() const;  // of a std::nested_exception: `\ncaused by: ...` for each
 
  private:
   std::exception_ptr exception_;

@@ -16,9 +16,14 @@
 
 namespace gos::rt {
 
+// The exception object, being made where it will be thrown from, is what the caller throws last, from now on: a compiler may
+// call std::terminate without saying which exception it had been given (g++ 12 without optimisation, in what is noexcept).
+void note_thrown(void* exception, bool is_goexit) noexcept;
+void note_destroyed(const void* exception) noexcept;
+
 class panic_exception {
  public:
-  explicit panic_exception(panic_value v) noexcept : value(static_cast<panic_value&&>(v)) {}
+  explicit panic_exception(panic_value v) noexcept : value(static_cast<panic_value&&>(v)) { note_thrown(this, false); }
   // The language asks for it; what is thrown is never copied.
   panic_exception(const panic_exception& other) noexcept : value(other.value), settled(true) {}
   panic_exception& operator=(const panic_exception&) = delete;
@@ -31,7 +36,7 @@ class panic_exception {
 
 class goexit_exception {
  public:
-  goexit_exception() noexcept = default;
+  goexit_exception() noexcept { note_thrown(this, true); }
   goexit_exception(const goexit_exception&) noexcept : settled(true) {}
   goexit_exception& operator=(const goexit_exception&) = delete;
   ~goexit_exception();

@@ -172,6 +172,9 @@ void finish_recovery(failure& now) noexcept {
 
 void throw_on(defer_frame& frame, failure& now) {
   launch(frame, now);
+  if (now.kind == failure_kind::panic || now.kind == failure_kind::goexit) {
+    note_thrown(exception_object(now.exception), now.kind == failure_kind::goexit);
+  }
   if (now.kind == failure_kind::forced || now.exception == std::current_exception()) throw;
   std::rethrow_exception(std::move(now.exception));
 }

@@ -18,9 +18,11 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <string_view>
 #include <vector>
 
 #include "base/race.hpp"
+#include "panic/lines.hpp"
 
 namespace gos::rt {
 
@@ -139,6 +141,55 @@ const char* base_name(const char* path) noexcept {
   return slash != nullptr ? slash + 1 : path;
 }
 
+bool take(std::string_view& text, std::string_view prefix) noexcept {
+  if (!text.starts_with(prefix)) return false;
+  text.remove_prefix(prefix.size());
+  return true;
+}
+
+// By the outermost scope of a mangled name: _ZN3gos..., also of what is local to a function there (_ZZN3gos...).
+symbol_owner owner_of_name(std::string_view name) noexcept {
+  if (!take(name, "_Z")) return symbol_owner::user;
+  while (take(name, "Z")) {}
+  if (take(name, "St")) return symbol_owner::standard;
+  if (!take(name, "N")) return symbol_owner::user;
+  while (take(name, "K") || take(name, "V") || take(name, "R") || take(name, "O")) {}
+  if (take(name, "St")) return symbol_owner::standard;
+  return name.starts_with("3gos") ? symbol_owner::runtime : symbol_owner::user;
+}
+
+// By the file, for inlined calls, whose names have no scope. Headers lie where they were installed to.
+symbol_owner owner_of_file(std::string_view file) noexcept {
+  if (file.find("/include/gossamer/") != std::string_view::npos) return symbol_owner::runtime;
+  if (file.find("/include/c++/") != std::string_view::npos) return symbol_owner::standard;
+  return symbol_owner::user;
+}
+
+symbol_frame frame_of(const char* function, const char* file, int line) {
+  symbol_frame frame;
+  if (function != nullptr) frame.function = demangle(function);
+  if (file != nullptr) frame.file = file;
+  frame.line = line;
+  if (function != nullptr) frame.owner = owner_of_name(function);
+  if (file != nullptr && frame.owner == symbol_owner::user) frame.owner = owner_of_file(file);
+  return frame;
+}
+
+void add_line(const char* function, const char* file, int line, void* argument) {
+  static_cast<std::vector<symbol_frame>*>(argument)->push_back(frame_of(function, file, line));
+}
+
+// The mangled name of the function at an offset in a module, and how far into it.
+const char* find_function(const symbol_table& table, std::uintptr_t at, std::uintptr_t* offset) noexcept {
+  auto after = std::upper_bound(table.functions.begin(), table.functions.end(), at,
+                                [](std::uintptr_t pc, const function_symbol& f) { return pc < f.begin; });
+  if (after == table.functions.begin()) return nullptr;
+  const function_symbol& f = *std::prev(after);
+  if (at - f.begin >= std::max<std::uintptr_t>(f.size, 1)) return nullptr;
+  *offset = at - f.begin;
+  return table.names.c_str() + f.name;
+}
+
 }  // namespace
 
 std::string demangle(const char* mangled) {
@@ -159,19 +210,20 @@ symbol_place find_symbol(void* pc) {
   place.module = base_name(info.dli_fname != nullptr ? info.dli_fname : "");
   place.module_offset = address - module->l_addr;
   const symbol_table& table = table_of(program ? "/proc/self/exe" : info.dli_fname, module->l_addr);
-  auto after = std::upper_bound(table.functions.begin(), table.functions.end(), place.module_offset,
-                                [](std::uintptr_t at, const function_symbol& f) { return at < f.begin; });
-  if (after != table.functions.begin()) {
-    const function_symbol& f = *std::prev(after);
-    if (place.module_offset - f.begin < std::max<std::uintptr_t>(f.size, 1)) {
-      place.function = demangle(table.names.c_str() + f.name);
-      place.offset = place.module_offset - f.begin;
-      return place;
-    }
-  }
-  if (info.dli_sname != nullptr) {
-    place.function = demangle(info.dli_sname);
+  const char* name = find_function(table, place.module_offset, &place.offset);
+  if (name == nullptr && info.dli_sname != nullptr) {
+    name = info.dli_sname;
     place.offset = address - reinterpret_cast<std::uintptr_t>(info.dli_saddr);
+  }
+  find_lines(pc, add_line, &place.inlined);
+  if (!place.inlined.empty()) {
+    place.own = std::move(place.inlined.back());
+    place.inlined.pop_back();
+  }
+  // The symbol's name has its scopes, which the debug information leaves to be put together.
+  if (name != nullptr) {
+    symbol_frame named = frame_of(name, place.own.file.empty() ? nullptr : place.own.file.c_str(), place.own.line);
+    place.own = std::move(named);
   }
   return place;
 }

@@ -19,6 +19,7 @@ struct debug_word {
 constexpr int any_number = 1'000'000'000;
 
 constexpr debug_word known[] = {
+    {"crash_limit", any_number},
     {"lockcheck"},
     {"lockcheck=abort"},
     {"migrate"},
@@ -33,8 +34,8 @@ constexpr debug_word known[] = {
     {"stalls", any_number},
 };
 constexpr const char* known_text =
-    "lockcheck, lockcheck=abort, migrate, mprotectguards, noguards, nomembarrier, nopwait2, printstalls, "
-    "scheddetail=0 or 1, schedtrace=MILLISECONDS, stackuse, stalls=MILLISECONDS";
+    "crash_limit=MILLISECONDS, lockcheck, lockcheck=abort, migrate, mprotectguards, noguards, nomembarrier, nopwait2, "
+    "printstalls, scheddetail=0 or 1, schedtrace=MILLISECONDS, stackuse, stalls=MILLISECONDS";
 
 // Cuts the first entry off the list.
 std::string_view take_entry(std::string_view& rest) noexcept {
@@ -94,6 +95,12 @@ void debug_complain() noexcept {
     write_error(known_text);
     write_error("\n");
   }
+  const char* level = std::getenv("GOS_TRACEBACK");
+  traceback_level unused;
+  if (level == nullptr || traceback_level_of(level, &unused)) return;
+  write_error("gossamer: GOS_TRACEBACK: ");
+  write_error(level);
+  write_error(" means nothing; it may be none, single, all, system or crash\n");
 }
 
 }  // namespace gos::rt

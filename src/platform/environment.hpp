@@ -12,6 +12,7 @@ bool debug_flag(const char* word) noexcept;
 int debug_number(const char* word) noexcept;
 
 // Writes one line to standard error for each entry that means nothing, with all that would; such entries have no effect.
+// The same for a GOS_TRACEBACK that is none.
 void debug_complain() noexcept;
 
 }  // namespace gos::rt

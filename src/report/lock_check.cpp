@@ -3,6 +3,7 @@
 
 #include <cstdio>
 
+#include "panic/stack_trace.hpp"
 #include "report/text.hpp"
 #include "sched/goroutine.hpp"
 
@@ -26,15 +27,15 @@ std::string lock_report_text(const lock_report& report, bool fatal) {
   const goroutine& g = *report.gp;
   // relaxed: its own words, written before it asked for the report.
   const char* const reason = wait_reason_text(g.reason.load(std::memory_order_relaxed));
-  const std::string who = goroutine_text(g.id, g.extra != nullptr ? g.extra->name : nullptr);
+  const std::string who = describe_goroutine(g.id, g.extra != nullptr ? g.extra->name : nullptr);
   char address[32];
   std::snprintf(address, sizeof address, "%p", report.lock.address);
   std::string text = fatal ? "fatal error: " : "gossamer: lockcheck: ";
   text += who + " waits [" + reason + "] while it holds " + kind_text(report.lock.kind) + " at " + address;
   if (report.lock.count > 1) text += ", locked " + std::to_string(report.lock.count) + " times";
-  text += "\n\nlocked here:\n" + stack_text(report.lock.frames, report.lock.depth);
-  text += "\nwaits here:\n" + stack_text(report.frames, report.depth);
-  text += created_by_text(g.spawn_pc, g.parent_id);
+  text += "\n\nlocked here:\n" + describe_program_stack(report.lock.frames, report.lock.depth);
+  text += "\nwaits here:\n" + describe_program_stack(report.frames, report.depth);
+  text += describe_creator(g.spawn_pc, g.parent_id);
   if (!fatal) text += '\n';
   return text;
 }

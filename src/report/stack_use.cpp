@@ -3,9 +3,7 @@
 
 #include <algorithm>
 
-#include "platform/stack.hpp"
 #include "report/text.hpp"
-#include "sched/sched.hpp"
 
 namespace gos::rt {
 
@@ -29,12 +27,9 @@ bool uses_more(const stack_use_record& a, const stack_use_record& b) noexcept {
 }
 
 std::string advice(const stack_use_record& record) {
-  const std::string wanted = std::to_string(record.limit_bytes * 2);
-  if (record.main) return "\tmain's stack has a fixed size: go that deep in a goroutine of its own\n";
-  if (record.limit_bytes >= stack_size_max) return "\tthis is the largest there is\n";
-  std::string text = "\tclose to its limit: spawn it with gos::spawn_options{.stack_size = " + wanted + "}";
-  if (record.limit_bytes == std::size_t{1} << sched.stack_class) text += ", or set GOS_STACK_SIZE=" + wanted;
-  return text + '\n';
+  char text[192];
+  stack_advice(text, sizeof text, record.limit_bytes, record.main);
+  return "\tclose to its limit; " + std::string(text) + '\n';
 }
 
 std::string kib(std::size_t bytes) { return std::to_string((bytes + 1023) / 1024); }
@@ -58,7 +53,7 @@ std::vector<stack_use_record> collect_stack_use() {
   return all;
 }
 
-std::string stack_use_site(const stack_use_record& record) { return record.main ? "main" : site_text(record.spawn_pc); }
+std::string stack_use_site(const stack_use_record& record) { return record.main ? "main" : describe_site(record.spawn_pc); }
 
 std::string stack_use_text() {
   std::string text = stack_use_exact()

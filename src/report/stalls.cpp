@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <ctime>
 
-#include "report/text.hpp"
+#include "panic/stack_trace.hpp"
 
 namespace gos::rt {
 
@@ -30,12 +30,14 @@ std::vector<stall_record> collect_stalls() {
 }
 
 std::string stall_text(const stall_record& record) {
-  std::string text = goroutine_text(record.id, record.name) + " [stalled " + std::to_string(record.lasted_ns / 1'000'000) + " ms, ";
+  std::string text = "goroutine " + std::to_string(record.id) + " [stalled " + std::to_string(record.lasted_ns / 1'000'000) + " ms, ";
   text += record.in_call ? "in a call" : "running";
   text += record.ongoing ? ", still going on" : "";
-  text += "], since " + time_text(record.since_system_ns) + ":\n";
-  text += record.depth != 0 ? stack_text(record.frames, record.depth) : "(its thread did not answer)\n";
-  return text + created_by_text(record.spawn_pc, record.parent_id);
+  text += ", since " + time_text(record.since_system_ns) + "]:";
+  if (record.name[0] != '\0') text += std::string(" ") + record.name;
+  text += '\n';
+  text += record.depth != 0 ? describe_stack(record.frames, record.depth) : "(its thread did not answer)\n";
+  return text + describe_creator(record.spawn_pc, record.parent_id);
 }
 
 std::string stalls_text() {

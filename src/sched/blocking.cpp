@@ -30,8 +30,11 @@ void sleep_until(std::int64_t when_ns) noexcept {
       futex_wait(never_woken, 0, left_ns);
     }
   }
-  mp->pp->timers.add_sleeper(mp->current, when_ns);
+  goroutine* gp = mp->current;
+  gp->deadline_ns.store(when_ns, std::memory_order_relaxed);  // relaxed: for dumps
+  mp->pp->timers.add_sleeper(gp, when_ns);
   park(wait_reason::sleep, nullptr);
+  gp->deadline_ns.store(goroutine::no_deadline_ns, std::memory_order_relaxed);  // relaxed: as above
 }
 
 timer_heap& local_timers() noexcept {

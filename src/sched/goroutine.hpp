@@ -110,6 +110,10 @@ struct goroutine_extra {
   machine* locked_machine = nullptr;
   std::uint32_t lock_count = 0;
   machine* home = nullptr;  // a main goroutine's: whose thread waits for its end
+  void* thrown = nullptr;   // the last panic or goexit that was thrown and still exists; owned by src/panic
+  bool thrown_goexit = false;
+  bool describing = false;  // the texts of its panics are being asked for
+  bool panic_on_fault = false;
   struct watch_record* watch = nullptr;  // what debug options keep; stays with the extra when the goroutine ends
 };
 

@@ -61,7 +61,7 @@ class inspection {
 
   // Those that can be held come first afterwards. Returns how many were.
   std::size_t visit_held(goroutine** all, std::size_t count) {
-    if (!membarrier_available || !lock()) return 0;
+    if (!can_hold() || !lock()) return 0;
     std::size_t marked = 0;
     for (std::size_t i = 0; i < count; ++i) {
       const goroutine_state state = state_of(all[i]);
@@ -96,12 +96,13 @@ class inspection {
     backoff wait;
     goroutine_view view;
     while (snapshot(view, gp)) {
-      if (view.fresh || !membarrier_available) break;
+      if (view.fresh) break;
       if (view.state == goroutine_state::running) {
         if (!options_.running_stacks || sample(view)) break;
       } else if (visit_held(&gp, 1) == 1) {
         return;
       }
+      if (!can_hold()) break;
       if (monotonic_ns() >= deadline_ns) break;
       wait.pause();
       view = goroutine_view{};
@@ -164,13 +165,18 @@ class inspection {
                              mp->revoked.load(std::memory_order_relaxed) == revoke_state::gone);
   }
 
+  bool can_hold() const noexcept { return membarrier_available && !lock_lost_; }
+
   // Bounded: in a crash the one who has it may never come back.
-  bool lock() const noexcept {
+  bool lock() noexcept {
     if (hold_lock.try_lock()) return true;
     const std::int64_t deadline_ns = monotonic_ns() + options_.patience_ns;
     backoff wait;
     while (!hold_lock.try_lock()) {
-      if (monotonic_ns() >= deadline_ns) return false;
+      if (monotonic_ns() >= deadline_ns) {
+        lock_lost_ = true;
+        return false;
+      }
       wait.pause();
     }
     return true;
@@ -180,6 +186,7 @@ class inspection {
   void (*const visit_)(const goroutine_view&, void*);
   void* const argument_;
   std::size_t frames_max_ = 0;
+  bool lock_lost_ = false;
   void* frames_[inspect_frames_max];
 };
 
@@ -189,7 +196,8 @@ bool inspect_sees_stacks() noexcept { return membarrier_available; }
 
 void inspect_goroutines(const inspect_options& options, void (*visit)(const goroutine_view& view, void* argument),
                         void* argument) {
-  ensure_started();
+  // acquire: pairs with ensure_started(). Not started here: the start itself may have failed.
+  if (!sched.started.load(std::memory_order_acquire)) return;
   inspection(options, visit, argument).all();
 }
 

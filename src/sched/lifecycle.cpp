@@ -13,6 +13,7 @@
 #include "platform/signals.hpp"
 #include "platform/thread.hpp"
 #include "sched/sched.hpp"
+#include "sched/stack_use.hpp"
 #include "sched/stalls.hpp"
 #include "sched/watch.hpp"
 
@@ -117,6 +118,8 @@ void start_locked() noexcept {
   sched.stack_class = stack_default_class();
   sched.migrate = debug_flag("migrate");
   debug_complain();
+  traceback();  // read now, while that may take its time
+  crash_limit(std::int64_t{debug_number("crash_limit")} * 1'000'000);
   watch_init();
   stalls_init();
   trace_init();
@@ -159,13 +162,14 @@ void on_fault(void* address, void*) noexcept {
 void stack_overflowed(const goroutine* gp, const stack_slot& slot, const void* address) noexcept {
   crash_begin();
   const bool named = gp->extra != nullptr && gp->extra->name[0] != '\0';
+  char advice[192];
+  stack_advice(advice, sizeof advice, slot.size, gp->extra != nullptr && gp->extra->home != nullptr);
   char text[640];
   std::snprintf(text, sizeof text,
                 "runtime: goroutine stack exceeds %zu-byte limit\nfatal error: stack overflow\n\n"
-                "goroutine %llu [running]:%s%s\n\tstack [%p, %p), fault at %p\n"
-                "\traise its limit with gos::spawn_options{.stack_size = ...}, or everybody's with GOS_STACK_SIZE=%zu\n",
+                "goroutine %llu [running]:%s%s\n\tstack [%p, %p), fault at %p\n\t%s\n",
                 slot.size, static_cast<unsigned long long>(gp->id), named ? " " : "", named ? gp->extra->name : "",
-                static_cast<void*>(slot.base), static_cast<void*>(slot.top()), address, slot.size * 2);
+                static_cast<void*>(slot.base), static_cast<void*>(slot.top()), address, advice);
   write_error(text);
   sysmon_describe(gp, 500'000'000);
   crash_end(2);

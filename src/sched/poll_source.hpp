@@ -15,9 +15,15 @@
 
 namespace gos::rt {
 
+struct goroutine;
+class wait_note;
+
 struct poll_source {
   // readiness: poll_readable | poll_writable | poll_error of platform/poller.hpp.
   void (*on_event)(poll_source* source, std::uint32_t readiness) noexcept = nullptr;
+  // What gp waits for that waits on this source with wait_reason::io_wait, while it is held still (wait_note.hpp). Null: the
+  // source has nothing to say.
+  void (*describe)(const poll_source* source, const goroutine* gp, wait_note& note) noexcept = nullptr;
 };
 
 // Both return 0 or an errno value, and may be called outside kernel mode. The first call opens the

@@ -8,6 +8,8 @@
 // Rejected: a fill pattern instead of zeroes: each stack would cost all of its pages.
 #include "sched/stack_use.hpp"
 
+#include <cstdio>
+
 #include "sched/sched.hpp"
 #include "sched/watch.hpp"
 
@@ -93,6 +95,20 @@ void visit_living(const goroutine* gp, void (*visit)(const stack_use_record&, vo
 }
 
 }  // namespace
+
+void stack_advice(char* out, std::size_t size, std::size_t limit_bytes, bool main) noexcept {
+  const std::size_t wanted = limit_bytes * 2;
+  if (main) {
+    std::snprintf(out, size, "main's stack is fixed: go so deep in a goroutine of its own, gos::spawn_options{.stack_size = %zu}", wanted);
+  } else if (limit_bytes >= stack_size_max) {
+    std::snprintf(out, size, "there is no larger stack: is the recursion endless?");
+  } else if (limit_bytes != std::size_t{1} << sched.stack_class) {
+    std::snprintf(out, size, "raise its limit where it is spawned: gos::spawn_options{.stack_size = %zu}", wanted);
+  } else {
+    std::snprintf(out, size, "raise its limit where it is spawned, gos::spawn_options{.stack_size = %zu}, or everybody's with "
+                  "GOS_STACK_SIZE=%zu", wanted, wanted);
+  }
+}
 
 bool stack_use_exact() noexcept { return (sched.watched & watch_option::stack_use) != 0; }
 

@@ -31,6 +31,10 @@ bool stack_use_exact() noexcept;
 // nothing; a goroutine that ends meanwhile may be met twice or not at all. Any thread.
 void stack_use_visit(void (*visit)(const stack_use_record& record, void* argument), void* argument);
 
+// Writes which setting to raise for a goroutine whose stack of `limit_bytes` is, or is nearly, too small: a sentence, cut to
+// what fits. Async-signal-safe enough for a crash: no memory.
+void stack_advice(char* out, std::size_t size, std::size_t limit_bytes, bool main) noexcept;
+
 // See watch.hpp.
 void stack_use_begins(goroutine* gp) noexcept;
 void stack_use_ends(goroutine* gp) noexcept;

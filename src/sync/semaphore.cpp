@@ -14,6 +14,7 @@
 #include <string>
 
 #include "park/park.hpp"
+#include "sync/describe.hpp"
 
 #include <gossamer/detail/panic_record.hpp>
 
@@ -52,6 +53,25 @@ class detail::semaphore_core {
       served = serve();
     }
     ready_all(served);
+  }
+
+  // Any mode, while gp is held still.
+  void describe(wait_note& note, const goroutine* gp) noexcept {
+    note.add("semaphore %p (", static_cast<void*>(this));
+    if (lock_for_note(lock_)) {
+      note.add("%lld of %lld free", static_cast<long long>(size_ - held_), static_cast<long long>(size_));
+      int looks = 100;  // of a long queue the end is not searched
+      const waiter* mine = queue_.first();
+      while (mine != nullptr && mine->gp != gp && --looks > 0) mine = mine->next;
+      if (mine != nullptr && mine->gp == gp) {
+        note.add(", %lld wanted", static_cast<long long>(static_cast<const request*>(mine)->weight));
+      }
+      lock_.unlock();
+    } else {
+      note.add("of %lld", static_cast<long long>(size_));
+    }
+    note.mark_parties(this, party::any);
+    note.add(")");
   }
 
   // False: more than is held.
@@ -153,6 +173,11 @@ void check_weight(std::int64_t n) {
 }
 
 }  // namespace
+
+void rt::describe_semaphore(wait_note& note, const void* core, const goroutine* gp) noexcept {
+  // Its lock is taken: the core is not const for us.
+  static_cast<detail::semaphore_core*>(const_cast<void*>(core))->describe(note, gp);
+}
 
 void detail::make_semaphore_object(void* to, void* from) {
   static_assert(sizeof(semaphore_object) <= select_object_room);

@@ -28,6 +28,7 @@
 
 #include "base/fatal.hpp"
 #include "park/park.hpp"
+#include "sync/describe.hpp"
 #include "sync/sleep_table.hpp"
 
 namespace gos {
@@ -280,6 +281,18 @@ class detail::shared_mutex_object final : public detail::select_object {
   }
   const void* address() const noexcept override { return &mutex_; }
 
+  static void describe(wait_note& note, const shared_mutex& m) noexcept {
+    const std::uint32_t word = m.word_.load(std::memory_order_relaxed);  // relaxed: a snapshot
+    note.add("sync.RWMutex %p (", static_cast<const void*>(&m));
+    if ((word & writing) != 0) {
+      note.add("held by a writer");
+    } else {
+      note.add("held by %u readers", word & reader_mask);
+    }
+    note.mark_parties(&m, party::any);
+    note.add(")");
+  }
+
  private:
   // What the lost claim had entered, in kernel mode.
   void give_back() noexcept {
@@ -296,6 +309,10 @@ class detail::shared_mutex_object final : public detail::select_object {
   const bool writer_;
   sleeper me_;
 };
+
+void rt::describe_shared_mutex(wait_note& note, const void* mutex) noexcept {
+  detail::shared_mutex_object::describe(note, *static_cast<const shared_mutex*>(mutex));
+}
 
 void detail::make_shared_mutex_writer(void* to, void* from) {
   static_assert(sizeof(shared_mutex_object) <= select_object_room);

@@ -15,6 +15,7 @@
 
 #include "panic/body.hpp"
 #include "park/park.hpp"
+#include "sync/describe.hpp"
 #include "sync/misuse.hpp"
 #include "sync/sleep_table.hpp"
 
@@ -113,6 +114,14 @@ class detail::wait_group_object final : public detail::select_object {
   }
   const void* address() const noexcept override { return &group_; }
 
+  static void describe(wait_note& note, const wait_group& group) noexcept {
+    // relaxed: a snapshot.
+    const auto count = static_cast<std::int32_t>(group.word_.load(std::memory_order_relaxed) >> wait_group::counter_shift);
+    note.add("sync.WaitGroup %p (counter %d", static_cast<const void*>(&group), count);
+    note.mark_parties(&group, party::any);
+    note.add(")");
+  }
+
  private:
   bool try_leave() noexcept {
     sleep_bucket& bucket = sleep_bucket_of(&group_);
@@ -130,6 +139,10 @@ class detail::wait_group_object final : public detail::select_object {
   wait_group& group_;
   sleeper me_;
 };
+
+void rt::describe_wait_group(wait_note& note, const void* group) noexcept {
+  detail::wait_group_object::describe(note, *static_cast<const wait_group*>(group));
+}
 
 void detail::make_wait_group_object(void* to, void* from) {
   static_assert(sizeof(wait_group_object) <= select_object_room);

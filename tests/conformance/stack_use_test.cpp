@@ -87,8 +87,9 @@ TEST(StackUse, the_report_advises) {
   const child_result r = measure("report");
   EXPECT_EQ(r.status, 0) << r;
   EXPECT_TRUE(std::regex_search(r.out, std::regex("2[0-9][0-9] of 256 KiB  [^\n]*spawn_deep[^\n]*  \\(5 goroutines\\)\n"
-                                                  "\tclose to its limit: spawn it with gos::spawn_options\\{.stack_size = 524288\\}, "
-                                                  "or set GOS_STACK_SIZE=524288\n")))
+                                                  "\tclose to its limit; raise its limit where it is spawned, "
+                                                  "gos::spawn_options\\{.stack_size = 524288\\}, or everybody's with "
+                                                  "GOS_STACK_SIZE=524288\n")))
       << r;
 }
 

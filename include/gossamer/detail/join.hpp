@@ -38,6 +38,7 @@ class join_state {
   void rethrow_outcome();       // after wait(): throws what ended the goroutine, if anything
 
   bool returned = false;  // written by the goroutine before finish()
+  void* goroutine = nullptr;  // the rt::goroutine, for dumps; immutable after the spawn
 
  private:
   friend class join_object;
@@ -120,6 +121,8 @@ struct joined_call {
       if (!state->keep_exception()) throw;
     }
   }
+
+  void runs_on(void* goroutine) noexcept { state->goroutine = goroutine; }
 
   join_result<R>* state;
   std::optional<bound_call<F, A...>> call;

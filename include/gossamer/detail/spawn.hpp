@@ -93,6 +93,7 @@ template <class Call, class... Args>
       throw;
     }
   }
+  if constexpr (requires(Call& call) { call.runs_on(ticket.gp); }) static_cast<Call*>(ticket.storage)->runs_on(ticket.gp);
   spawn_commit(ticket, &run_and_destroy<Call>, nullptr);
 }
 
