@@ -1,4 +1,4 @@
-// runtime: the number of processors, numbers about the runtime, dumps, binding to a thread.
+// runtime: the number of processors, numbers about the runtime, dumps, stalls, stack use, binding to a thread.
 #pragma once
 
 #include <gossamer/detail/duration.hpp>
