@@ -5,8 +5,8 @@
 // std::recursive_mutex, boost::mutex and the like come here, since glibc's pthread functions are what they are made of.
 // Locks inside the C library (stdio, malloc) do not: it calls its own by other names.
 //
-// pthread_cond_wait needs nothing: it unlocks and locks within the C library, and while it waits its thread is blocked, so that
-// no goroutine can wait in the runtime on it; when it returns the mutex is held as it was.
+// pthread_cond_wait unlocks and locks within the C library. It is told of as an unlock and a lock: meanwhile the mutex is
+// others', whose unlocks must not be taken for the waiter's.
 //
 // INV1 The next definitions are looked up when the library is loaded, with one thread in the process; or by a call that comes
 //      before that, from another library's initialisation. An allocator that is called inside the look-up and locks, on
@@ -31,9 +31,10 @@ __attribute__((tls_model("initial-exec"))) thread_local bool looking_up = false;
 template <class... A>
 class next_function {
  public:
-  explicit constexpr next_function(const char* name) noexcept : name_(name) {}
+  explicit constexpr next_function(const char* name, const char* version = nullptr) noexcept
+      : name_(name), version_(version) {}
 
-  int operator()(A... arguments) noexcept {
+  int operator()(A... arguments) {
     auto* found = found_.load(std::memory_order_relaxed);  // relaxed: code is not published by it
     if (__builtin_expect(found == nullptr, 0)) {
       found = look_up();
@@ -46,7 +47,8 @@ class next_function {
   int (*look_up() noexcept)(A...) {
     if (looking_up) return nullptr;
     looking_up = true;
-    auto* found = reinterpret_cast<int (*)(A...)>(::dlsym(RTLD_NEXT, name_));
+    void* symbol = version_ != nullptr ? ::dlvsym(RTLD_NEXT, name_, version_) : ::dlsym(RTLD_NEXT, name_);
+    auto* found = reinterpret_cast<int (*)(A...)>(symbol);
     looking_up = false;
     found_.store(found, std::memory_order_relaxed);  // relaxed: all who look find the same
     return found;
@@ -54,8 +56,16 @@ class next_function {
 
  private:
   const char* name_;
+  const char* version_;  // null: any
   std::atomic<int (*)(A...)> found_{nullptr};
 };
+
+// Where there are two versions, a look-up by name alone may find the first, whose condition variables are of another layout.
+#if defined(__x86_64__)
+constexpr const char* cond_version = "GLIBC_2.3.2";
+#else
+constexpr const char* cond_version = nullptr;
+#endif
 
 using mutex_call = next_function<pthread_mutex_t*>;
 using rwlock_call = next_function<pthread_rwlock_t*>;
@@ -74,6 +84,9 @@ constinit rwlock_call next_rwlock_trywrlock("pthread_rwlock_trywrlock");
 constinit next_function<pthread_rwlock_t*, const timespec*> next_rwlock_timedwrlock("pthread_rwlock_timedwrlock");
 constinit next_function<pthread_rwlock_t*, clockid_t, const timespec*> next_rwlock_clockwrlock("pthread_rwlock_clockwrlock");
 constinit rwlock_call next_rwlock_unlock("pthread_rwlock_unlock");
+constinit next_function<pthread_cond_t*, pthread_mutex_t*> next_cond_wait("pthread_cond_wait", cond_version);
+constinit next_function<pthread_cond_t*, pthread_mutex_t*, const timespec*> next_cond_timedwait("pthread_cond_timedwait", cond_version);
+constinit next_function<pthread_cond_t*, pthread_mutex_t*, clockid_t, const timespec*> next_cond_clockwait("pthread_cond_clockwait");
 constinit spin_call next_spin_lock("pthread_spin_lock");
 constinit spin_call next_spin_trylock("pthread_spin_trylock");
 constinit spin_call next_spin_unlock("pthread_spin_unlock");
@@ -87,7 +100,8 @@ void look_up_all(F&... next) noexcept {
   look_up_all(next_mutex_lock, next_mutex_trylock, next_mutex_unlock, next_mutex_timedlock, next_mutex_clocklock,
               next_rwlock_rdlock, next_rwlock_tryrdlock, next_rwlock_timedrdlock, next_rwlock_clockrdlock,
               next_rwlock_wrlock, next_rwlock_trywrlock, next_rwlock_timedwrlock, next_rwlock_clockwrlock,
-              next_rwlock_unlock, next_spin_lock, next_spin_trylock, next_spin_unlock);
+              next_rwlock_unlock, next_cond_wait, next_cond_timedwait, next_cond_clockwait, next_spin_lock,
+              next_spin_trylock, next_spin_unlock);
 }
 
 // acquire: pairs with gos_lockcheck_attach(): the callbacks are complete.
@@ -165,6 +179,26 @@ GOS_INTERPOSED int pthread_rwlock_clockwrlock(pthread_rwlock_t* l, clockid_t clo
 GOS_INTERPOSED int pthread_rwlock_unlock(pthread_rwlock_t* l) noexcept {
   tell_unlocking(l);
   return next_rwlock_unlock(l);
+}
+
+// Not noexcept: a thread may be cancelled there. However it returns, the mutex is locked again.
+GOS_INTERPOSED int pthread_cond_wait(pthread_cond_t* c, pthread_mutex_t* m) {
+  tell_unlocking(m);
+  const int result = next_cond_wait(c, m);
+  tell_locked(m, gos_lockcheck_mutex);
+  return result;
+}
+GOS_INTERPOSED int pthread_cond_timedwait(pthread_cond_t* c, pthread_mutex_t* m, const timespec* until) {
+  tell_unlocking(m);
+  const int result = next_cond_timedwait(c, m, until);
+  tell_locked(m, gos_lockcheck_mutex);
+  return result;
+}
+GOS_INTERPOSED int pthread_cond_clockwait(pthread_cond_t* c, pthread_mutex_t* m, clockid_t clock, const timespec* until) {
+  tell_unlocking(m);
+  const int result = next_cond_clockwait(c, m, clock, until);
+  tell_locked(m, gos_lockcheck_mutex);
+  return result;
 }
 
 GOS_INTERPOSED int pthread_spin_lock(pthread_spinlock_t* l) noexcept {

@@ -83,6 +83,7 @@ TEST_F(LockCheck, what_was_unlocked_is_not_held) { expect_silence("released"); }
 TEST_F(LockCheck, a_condition_variable_of_the_system_is_no_park) {
   expect_silence("condition");
   expect_report("condition-held", "[sleep] " + a_mutex, "condition_held", "wait_here");
+  expect_report("condition-beside-a-thread", "[sleep] " + a_mutex, "condition_beside_a_thread", "wait_here");
 }
 
 TEST_F(LockCheck, shared_mutexes) {

@@ -119,6 +119,23 @@ int condition_held() {
   });
 }
 
+// While it waits the mutex is a plain thread's, which unlocks it; afterwards it is held again.
+int condition_beside_a_thread() {
+  return gos::run([] {
+    std::condition_variable changed;
+    bool done = false;
+    std::unique_lock held(plain);
+    std::thread other([&] {
+      const std::lock_guard also(plain);
+      done = true;
+      changed.notify_one();
+    });
+    changed.wait(held, [&] { return done; });
+    other.join();
+    wait_here();
+  });
+}
+
 int shared_locked() {
   return gos::run([] {
     const std::shared_lock reading(shared);
@@ -218,6 +235,7 @@ const modes lockcheck_modes = {
     {"released", released},
     {"condition", condition},
     {"condition-held", condition_held},
+    {"condition-beside-a-thread", condition_beside_a_thread},
     {"shared", shared_locked},
     {"exclusively", exclusively},
     {"recursively", recursively},
