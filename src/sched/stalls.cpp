@@ -30,7 +30,7 @@ constexpr std::int64_t limit_min_ns = 1'000'000;
 constexpr std::int64_t look_min_ns = 250'000;
 constexpr std::int64_t look_max_ns = 100'000'000;
 constexpr std::int64_t sample_ns = 10'000'000;  // the thread may have to wait for a CPU
-constexpr std::uint32_t tries_max = 5;          // to see its stack; then it is noted without
+constexpr std::uint32_t tries_max = 20;         // to see its stack; then it is noted without
 
 std::atomic<std::int64_t> limit_ns{0};
 bool print_at_once = false;  // immutable after start
