@@ -29,8 +29,8 @@ PLACE = {folder: (level, index) for level, row in enumerate(FLOORS) for index, f
 # The headers through which a floor is entered from above park, or over another floor.
 FRONT_DOORS = {
     "park": {"park.hpp", "waiter.hpp"},
-    "sched": {"sched.hpp", "goroutine.hpp", "inspect.hpp", "sample.hpp", "timers.hpp", "poll_source.hpp",
-              "wait_note.hpp"},
+    "sched": {"sched.hpp", "goroutine.hpp", "inspect.hpp", "sample.hpp", "timers.hpp", "poll_source.hpp", "watch.hpp",
+              "stack_use.hpp", "lock_check.hpp", "stalls.hpp", "wait_note.hpp"},
 }
 
 # The public headers that the cores of a folder implement. Cores may include these, those of the folders to their left,

@@ -1,6 +1,9 @@
-// runtime: the number of processors, numbers about the runtime, dumps, binding to a thread.
+// runtime: the number of processors, numbers about the runtime, dumps, stalls, stack use, binding to a thread.
 #pragma once
 
+#include <gossamer/detail/duration.hpp>
+
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -8,6 +11,10 @@
 #include <vector>
 
 #include <gossamer/detail/duration.hpp>
+
+namespace gos::detail {
+std::int64_t set_stall_limit_ns(std::int64_t limit_ns);
+}
 
 namespace gos::runtime {
 
@@ -105,6 +112,64 @@ void set_traceback(traceback level);
 bool set_panic_on_fault(bool enabled);
 
 statistics stats();
+
+// What a goroutine that stalled was doing when that was noticed.
+enum class stall_kind {
+  running,    // computing, or ready to and without a CPU
+  in_a_call,  // its thread slept: in a system call, or waiting for a page or a lock of the system
+};
+
+// A goroutine that did not enter the runtime for longer than the limit: others had to do without its thread, and it
+// could not be asked to give way.
+struct stall {
+  std::uint64_t goroutine = 0;                     // its id
+  std::string name;                                // spawn_options::name
+  std::chrono::system_clock::time_point since;     // begin, seen up to an eighth of the limit late
+  std::chrono::nanoseconds lasted{0};              // until now, or until it entered the runtime or ended
+  bool ongoing = false;                            // it has not yet
+  stall_kind kind = stall_kind::running;
+  std::string text;                                // one heading, the stack when it was noticed, and where it was spawned
+};
+
+// From now on goroutines that do not enter the runtime for so long are noted; 0 or less: none are, which is so at the start,
+// unless GOS_DEBUG=stalls=MILLISECONDS says otherwise. Returns the limit before. From any thread; takes effect within some
+// milliseconds.
+//
+// "Entering the runtime" is any call into the library that may wait or spawns. Sections marked gos::blocking are not noted.
+// Limits below a millisecond are taken for one. Nothing is slower by it but one call into the library for each goroutine that
+// runs, each eighth of the limit. But to see its stack the thread of a goroutine that stalls is interrupted by a signal
+// (SIGURG, or a realtime signal where that is taken): once for each stall, a system call in which it sleeps may return with
+// EINTR, where the kernel does not restart it (poll, nanosleep and the like; read and write go on).
+template <any_duration D> std::chrono::nanoseconds set_stall_limit(D limit) {
+  return std::chrono::nanoseconds(gos::detail::set_stall_limit_ns(gos::detail::to_nanoseconds(limit)));
+}
+
+// The last 64 stalls, oldest first. One stall is one entry, however long it lasts. Looks up names: for people, not for a
+// hot path. From any thread.
+std::vector<stall> stalls();
+
+// How much of their stacks the goroutines of one spawn statement used.
+struct stack_use_entry {
+  std::string site;               // where they are spawned: the function and its place; `main` for the goroutine of gos::run
+  std::uint64_t goroutines = 0;   // how many were looked at
+  std::size_t highest_bytes = 0;  // by the one that used most
+  std::size_t limit_bytes = 0;    // spawn_options::stack_size, GOS_STACK_SIZE or 256 KiB, rounded to a power of two
+  std::uint64_t highest_id = 0;   // the id of that one
+  bool exact = false;             // false: an estimate, see stack_use()
+};
+
+// The deepest that stacks have been, one entry for each spawn statement and size of stack, those nearest to their limit first.
+//
+// With GOS_DEBUG=stackuse: of all goroutines, also those that have ended, to within the bytes that a goroutine wrote as zero
+// at its very deepest; each spawn then costs some microseconds more, and the report is printed when the process ends.
+// Without it: of the goroutines that are alive, by the memory that lies in their stacks now. That may be too much, since a
+// stack may have had other users before, and too little for one that has waited for seconds, whose unused pages were given
+// back; and spawning costs nothing. From any thread, beside everything; it looks at each goroutine (about a microsecond).
+std::vector<stack_use_entry> stack_use();
+
+// The same as text: `61 of 256 KiB  <site>  (1000 goroutines)`, and where more than three quarters were used a
+// line that says which setting to raise.
+std::string stack_use_report();
 
 // Keep the calling goroutine on its thread, and others off it, until as many unlocks; an unlock too many
 // does nothing. It may wait as any other; its processor goes to others meanwhile. Goroutines that it spawns are

@@ -16,6 +16,7 @@
 #include "platform/stack.hpp"
 #include "platform/thread.hpp"
 #include "report/crash.hpp"
+#include "report/hook.hpp"
 #include "sched/sched.hpp"
 
 namespace gos {
@@ -62,6 +63,7 @@ void run_main_body(void* storage) {
 // Whoever starts goroutines links this file.
 [[maybe_unused]] const bool crash_hook_set = [] {
   rt::crash_hook = rt::describe_crash;
+  rt::report_hook = rt::write_report;
   return true;
 }();
 

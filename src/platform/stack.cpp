@@ -311,6 +311,31 @@ arena* find_arena(const void* address) noexcept {
   return nullptr;
 }
 
+// Calls f with each page of the stack that has memory behind it, from the lowest up, until it returns false.
+template <class F>
+void visit_resident(const stack_slot& slot, F f) noexcept {
+  const std::size_t page = page_size();
+  unsigned char present[256];
+  for (std::byte* at = slot.low(); at < slot.top();) {
+    const std::size_t bytes = std::min(static_cast<std::size_t>(slot.top() - at), sizeof present * page);
+    if (::mincore(at, bytes, present) != 0) return;
+    for (std::size_t i = 0; i < bytes / page; ++i) {
+      if ((present[i] & 1) != 0 && !f(at + i * page)) return;
+    }
+    at += bytes;
+  }
+}
+
+// In memory that others may write to: what is read is a snapshot. Null: all zero.
+__attribute__((no_sanitize("address"), noinline)) const std::byte* first_not_zero(const std::byte* begin,
+                                                                                  const std::byte* end) noexcept {
+  for (const std::byte* at = begin; at < end; at += sizeof(std::uint64_t)) {
+    const std::uint64_t word = *reinterpret_cast<const volatile std::uint64_t*>(at);
+    if (word != 0) return at + (std::endian::native == std::endian::little ? std::countr_zero(word) / 8 : 0);
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 std::size_t stack_guard_bytes() noexcept {
@@ -381,16 +406,22 @@ bool stack_find(const void* address, stack_slot* out, bool* in_guard) noexcept {
 }
 
 std::size_t stack_resident(const stack_slot& slot) noexcept {
-  const std::size_t page = page_size();
   std::size_t pages = 0;
-  unsigned char present[1024];
-  for (std::byte* at = slot.low(); at < slot.top();) {
-    const std::size_t bytes = std::min(static_cast<std::size_t>(slot.top() - at), sizeof present * page);
-    if (::mincore(at, bytes, present) != 0) break;
-    for (std::size_t i = 0; i < bytes / page; ++i) pages += present[i] & 1;
-    at += bytes;
-  }
-  return pages * page;
+  visit_resident(slot, [&](const std::byte*) {
+    ++pages;
+    return true;
+  });
+  return pages * page_size();
+}
+
+std::size_t stack_used(const stack_slot& slot) noexcept {
+  const std::byte* deepest = slot.top();
+  visit_resident(slot, [&](const std::byte* page) {
+    const std::byte* const found = first_not_zero(page, page + page_size());
+    if (found != nullptr) deepest = found;
+    return found == nullptr;
+  });
+  return static_cast<std::size_t>(slot.top() - deepest);
 }
 
 stack_counts stack_statistics() noexcept {

@@ -63,6 +63,10 @@ bool stack_find(const void* address, stack_slot* out, bool* in_guard) noexcept;
 // Bytes of the slot that have a page of memory behind them now. One system call; for statistics.
 std::size_t stack_resident(const stack_slot& slot) noexcept;
 
+// Bytes from the top of the slot down to the deepest byte that is not zero; pages that were never touched, or were given back,
+// are not. One system call, or several for a large slot. Any thread: of a stack that is in use it is a snapshot.
+std::size_t stack_used(const stack_slot& slot) noexcept;
+
 // Totals since the start, for statistics and tests.
 struct stack_counts {
   std::size_t arenas = 0;          // reservations made

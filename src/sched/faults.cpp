@@ -13,6 +13,7 @@
 
 #include "platform/signals.hpp"
 #include "sched/sched.hpp"
+#include "sched/stack_use.hpp"
 
 namespace gos::rt {
 
@@ -99,13 +100,15 @@ void on_fault(const fault& f) {
 void stack_overflowed(const goroutine* gp, const stack_slot& slot, const void* address) noexcept {
   crash_begin();
   const char* name = name_of(gp);
+  char advice[192];
+  stack_advice(advice, sizeof advice, slot.size, gp->extra != nullptr && gp->extra->home != nullptr);
   char text[640];
   std::snprintf(text, sizeof text,
                 "runtime: goroutine stack exceeds %zu-byte limit\nfatal error: stack overflow\n\n"
                 "goroutine %llu [running]:%s%s\n\tstack [%p, %p), fault at %p\n"
-                "\traise its limit with gos::spawn_options{.stack_size = ...}, or everybody's with GOS_STACK_SIZE=%zu\n",
+                "\t%s\n",
                 slot.size, static_cast<unsigned long long>(gp->id), name != nullptr ? " " : "", name != nullptr ? name : "",
-                static_cast<void*>(slot.base), static_cast<void*>(slot.top()), address, slot.size * 2);
+                static_cast<void*>(slot.base), static_cast<void*>(slot.top()), address, advice);
   write_error(text);
   describe(gp);
   crash_abandon(2);

@@ -11,6 +11,7 @@
 #include "base/race.hpp"
 #include "sched/debug_table.hpp"
 #include "sched/sched.hpp"
+#include "sched/watch.hpp"
 
 namespace gos::rt {
 
@@ -102,6 +103,7 @@ goroutine* goroutine_take(processor* pp) noexcept {
     std::uint32_t count = 0;
     goroutine* first = take_common(count);
     if (first == nullptr) return nullptr;
+    if (GOS_UNLIKELY(sched.watched != 0)) watch_equip(first);
     goroutine* rest = first->queue_next;
     spin_guard guard(sched.lock);
     while (rest != nullptr) {
@@ -115,6 +117,7 @@ goroutine* goroutine_take(processor* pp) noexcept {
   if (GOS_UNLIKELY(pp->free_goroutines == nullptr)) {
     pp->free_goroutines = take_common(pp->free_count);
     if (pp->free_goroutines == nullptr) return nullptr;
+    if (GOS_UNLIKELY(sched.watched != 0)) watch_equip(pp->free_goroutines);
   }
   goroutine* gp = pp->free_goroutines;
   pp->free_goroutines = gp->queue_next;
@@ -160,11 +163,7 @@ goroutine* goroutine_make(processor* pp, std::uint8_t stack_class, std::uint64_t
   gp->parent_id = parent_id;
   gp->stack_class = stack_class != 0 ? stack_class : sched.stack_class;
   gp->flags = goroutine_flag::fresh;
-  if (GOS_UNLIKELY(gp->extra != nullptr)) {
-    goroutine_extra fresh;
-    fresh.throw_stack = gp->extra->throw_stack;
-    *gp->extra = fresh;
-  }
+  if (GOS_UNLIKELY(gp->extra != nullptr)) watch_renew(gp);
   return gp;
 }
 

@@ -64,8 +64,9 @@ enum class goroutine_state : std::uint8_t { dead, runnable, running, waiting, ag
 namespace goroutine_flag {
 inline constexpr std::uint8_t fresh = 1;   // has no stack yet
 inline constexpr std::uint8_t locked = 2;  // runs on locked_machine only
-inline constexpr std::uint8_t forking = 8; // offers calls to others (forks.cpp)
 inline constexpr std::uint8_t thread = 4;  // stands for a plain OS thread; is never in a run queue
+inline constexpr std::uint8_t watched = 8;   // a debug option looks at its passages (watch.hpp)
+inline constexpr std::uint8_t forking = 16;  // offers calls to others (forks.cpp)
 }  // namespace goroutine_flag
 
 struct alignas(cache_line_size) goroutine {
@@ -119,6 +120,7 @@ struct goroutine_extra {
   bool thrown_goexit = false;
   bool describing = false;  // the texts of its panics are being asked for
   bool panic_on_fault = false;
+  struct watch_record* watch = nullptr;  // what debug options keep; stays with the extra when the goroutine ends
 };
 
 #if !defined(GOS_TSAN) && !defined(GOS_ASAN)

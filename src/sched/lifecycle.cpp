@@ -14,6 +14,9 @@
 #include "platform/thread.hpp"
 #include "sched/dump_request.hpp"
 #include "sched/sched.hpp"
+#include "sched/stack_use.hpp"
+#include "sched/stalls.hpp"
+#include "sched/watch.hpp"
 
 #if defined(GOS_ASAN)
 extern "C" void __lsan_register_root_region(const void* begin, std::size_t size);
@@ -77,6 +80,8 @@ void start_locked() noexcept {
   debug_complain();
   traceback();  // read now, while that may take its time
   crash_limit(std::int64_t{debug_number("crash_limit")} * 1'000'000);
+  watch_init();
+  stalls_init();
   trace_init();
   seed = seed_from_environment();
   signals_init(on_overflow, on_fault);
@@ -134,6 +139,7 @@ void stop_for_exit() noexcept {
       wait.pause();
     }
   }
+  if (sched.watched != 0 && report_hook != nullptr) report_hook(report_kind::at_exit, nullptr);
 #if defined(GOS_ASAN)
   // What goroutines that never ended still hold is reachable, not leaked.
   for (std::size_t index = goroutine_capacity(); index-- > 0;) {

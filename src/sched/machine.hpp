@@ -49,7 +49,17 @@ enum class revoke_state : std::uint32_t { none = 0, requested, taking, gone, fen
 namespace request {
 inline constexpr std::uint32_t share = 1;       // hand over half of the queues
 inline constexpr std::uint32_t reschedule = 2;  // put the goroutine at the back, look at everything
+inline constexpr std::uint32_t notice = 4;  // nothing: who asked sees by its being gone that the runtime was entered
 }  // namespace request
+
+// What sysmon knows of a goroutine that has not entered the runtime for a while (stalls.cpp).
+struct stall_watch {
+  const goroutine* gp = nullptr;  // null: nothing
+  std::uint64_t id = 0;
+  std::int64_t since_ns = 0;
+  std::uint64_t noted = 0;  // the sequence of its record; 0: has none yet
+  std::uint32_t tries = 0;  // to see its stack
+};
 
 struct alignas(cache_line_size) machine {
   // The hot line: read or written at every entry and switch.
@@ -92,6 +102,7 @@ struct alignas(cache_line_size) machine {
   machine* all_next = nullptr;             // immutable after publication
   std::atomic<bool> resting{false};        // asleep or in the poller, or stopped for good
   random_generator random;                 // owner: a plain thread's
+  stall_watch stall;                       // sysmon's
   machine* free_next = nullptr;  // under scheduler::lock: in the list of the free, or of those to be started
 
   goroutine g0;  // the scheduler's own context; for a plain thread, its stand-in

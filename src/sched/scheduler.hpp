@@ -49,6 +49,7 @@ struct scheduler {
   revoke_state normal = revoke_state::none;  // of machine::revoked; immutable after start
   std::uint8_t stack_class = 0;              // default; immutable after start
   bool migrate = false;                      // GOS_DEBUG=migrate; immutable after start
+  std::uint8_t watched = 0;                  // watch_option; immutable after start
   std::atomic<int> max_procs{0};
   std::atomic<int> processor_count{0};  // processors that exist; they never go away
 

@@ -11,6 +11,7 @@
 #include "platform/membarrier.hpp"
 #include "sched/hold.hpp"
 #include "sched/sched.hpp"
+#include "sched/stack_use.hpp"
 
 namespace gos::rt {
 
@@ -28,6 +29,7 @@ void shrink_one(goroutine* gp) noexcept {
   if (gp->stack_base == nullptr) return;
   const stack_slot slot = gp->stack();
   if (!stack_canary_intact(slot)) stack_overflowed(gp, slot, slot.low());
+  if (GOS_UNLIKELY((gp->flags & goroutine_flag::watched) != 0) && stack_use_exact()) stack_use_shrinks(gp);
   auto* pointer = static_cast<std::byte*>(gp->context.stack_pointer);
   if (pointer > slot.low() + red_zone && pointer <= slot.top()) stack_release_pages(slot.low(), pointer - red_zone);
   become(gp, goroutine_state::aged, goroutine_state::scanned);

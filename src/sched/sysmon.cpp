@@ -8,8 +8,8 @@
 // It also makes good what the fast paths may miss: work beside idle processors, late timers, I/O that
 // nobody looked at for 10 ms. It gives memory back (shrink.cpp, stack_pool.cpp), ends the process when
 // run's thread is held at the end (end_if_held), and says what it knows of a stack that overflowed. It starts the threads
-// that others must not (machine.cpp), sees to changes of the default number of processors, and prints traces (trace.cpp)
-// and the dumps that a signal asks for (dump_request.cpp).
+// that others must not (machine.cpp), sees to changes of the default number of processors, prints traces (trace.cpp) and the
+// dumps that a signal asks for (dump_request.cpp), and notes goroutines that stall (stalls.cpp).
 //
 // When everything has come to rest it looks whether that is for good (deadlock.cpp).
 //
@@ -18,6 +18,7 @@
 // It turns every 20 us while something happens, then more and more seldom: up to 10 ms, or 1 ms while
 // processors are idle beside running ones. When all processors have been idle for a while it sleeps
 // until attach() wakes it: an idle program has no periodic wake-ups.
+#include <algorithm>
 #include <cstdlib>
 
 #include "platform/clock.hpp"
@@ -28,6 +29,8 @@
 #include "sched/forks.hpp"
 #include "sched/poll_source.hpp"
 #include "sched/sched.hpp"
+#include "sched/stalls.hpp"
+#include "sched/watch.hpp"
 
 namespace gos::rt {
 
@@ -365,22 +368,26 @@ void sysmon_body(void*) noexcept {
   std::int64_t idle_since_ns = 0;
   std::int64_t last_shrink_ns = 0;
   std::int64_t last_default_ns = monotonic_ns();
-  std::int64_t trace_ns = never_ns;  // until the next trace
+  std::int64_t trace_ns = never_ns;   // until the next trace
+  std::int64_t stalls_ns = never_ns;  // until the next look for stalls
   bool active_since_shrink = false;
   bool shrinking = false;  // a pass is under way
   bool trimming = false;
   deadlock_watch deadlock;
   sched.sysmon_thread.store(thread_id(), std::memory_order_relaxed);  // relaxed: a number
   for (;;) {
-    nap(delay_ns < trace_ns ? delay_ns : trace_ns);
+    nap(std::min({delay_ns, trace_ns, stalls_ns}));
     describe_crashed();
     dump_requests_serve();
+    sysmon_serve_reports();
     machine_threads_born();
     // relaxed: seen late, it does no harm.
     if (sched.exiting.load(std::memory_order_relaxed)) stop_for_good();
     const std::int64_t now_ns = monotonic_ns();
     sched.coarse_ns.store(now_ns, std::memory_order_relaxed);  // relaxed: told to people only
     trace_ns = trace_if_due(now_ns);
+    bool stall_pending = false;
+    stalls_ns = stalls_look(now_ns, stall_pending);
     if (now_ns - last_default_ns >= default_interval_ns) {
       last_default_ns = now_ns;
       follow_default_procs();
@@ -429,7 +436,8 @@ void sysmon_body(void*) noexcept {
       delay_ns = turn_min_ns;
     }
     if (at_rest) deadlock.look_if_due(now_ns, eager);
-    if (at_rest && !eager && !active_since_shrink && !shrinking && !trimming && trace_ns == never_ns) {
+    if (at_rest && !eager && !active_since_shrink && !shrinking && !trimming && trace_ns == never_ns &&
+        !stall_pending) {
       if (deadlock.due()) {
         delay_ns = deadlock.next_ns() > now_ns ? deadlock.next_ns() - now_ns : turn_min_ns;
         continue;

@@ -14,6 +14,7 @@
 #include "platform/thread.hpp"
 #include "sched/forks.hpp"
 #include "sched/sched.hpp"
+#include "sched/watch.hpp"
 
 namespace gos::rt {
 
@@ -72,6 +73,15 @@ void main_ended(machine* mp, goroutine* gp) noexcept {
   sysmon_wake();
 }
 
+void ended_flagged(machine* mp, goroutine* gp) noexcept {
+  if ((gp->flags & goroutine_flag::locked) != 0) {
+    race_release(&mp->locked);  // pairs with lock_to_thread() and thread_body()
+    mp->locked = nullptr;
+    mp->leaving = true;
+  }
+  if ((gp->flags & goroutine_flag::watched) != 0) watch_ended(gp);
+}
+
 // gp has ended; mp runs its stack. Returns if another goroutine took the stack over.
 void ended(machine* mp, goroutine* gp) noexcept {
   processor* pp = mp->pp;
@@ -79,11 +89,7 @@ void ended(machine* mp, goroutine* gp) noexcept {
   gp->state.store(goroutine_state::dead, std::memory_order_relaxed);
   // relaxed: a counter that only the owner writes. release: pairs with goroutine_count().
   pp->finished.store(pp->finished.load(std::memory_order_relaxed) + 1, std::memory_order_release);
-  if (GOS_UNLIKELY((gp->flags & goroutine_flag::locked) != 0)) {
-    race_release(&mp->locked);  // pairs with lock_to_thread() and thread_body()
-    mp->locked = nullptr;
-    mp->leaving = true;
-  }
+  if (GOS_UNLIKELY(gp->flags != 0)) ended_flagged(mp, gp);
   const bool is_main = gp->extra != nullptr && gp->extra->home != nullptr;
   const bool special = gp->flags != 0 || is_main;
   if (GOS_UNLIKELY(is_main)) main_ended(mp, gp);
@@ -183,6 +189,7 @@ bool is_prepared(const goroutine* gp) noexcept {
 
 void switch_away_slow(machine* mp, goroutine* gp, goroutine* next) noexcept {
   if (mp->oldest_fork != nullptr) forks_promote_all(mp);
+  if (GOS_UNLIKELY((gp->flags & goroutine_flag::watched) != 0)) watch_parks(gp);
   // Saved on the stack that is being left; put back by the goroutine itself, wherever it wakes.
   const eh_globals exceptions = *mp->exceptions;
   *mp->exceptions = eh_globals{};
@@ -227,7 +234,11 @@ void scheduler_loop(machine* mp) noexcept {
       give_to_locked(mp, gp);
       continue;
     }
-    if ((gp->flags & goroutine_flag::fresh) != 0) attach_stack(mp->pp, gp);
+    if ((gp->flags & goroutine_flag::fresh) != 0) {
+      attach_stack(mp->pp, gp);
+      // Here only: a goroutine with this flag goes no shorter way.
+      if (GOS_UNLIKELY((gp->flags & goroutine_flag::watched) != 0)) watch_started(gp);
+    }
     execute(mp, gp);
   }
 }

@@ -197,6 +197,22 @@ TEST(Stack, CR_11_overflow_names_the_goroutine) {
       << r;
 }
 
+// What to raise depends on whose stack it is.
+TEST(Stack, CR_11_overflow_says_what_to_raise) {
+  const auto advice = [](const char* mode) {
+    const auto r = run_child("death_stack", {mode});
+    std::smatch found;
+    const bool any = std::regex_search(r.err, found, std::regex("fault at [^\n]*\n\t([^\n]*)\n"));
+    return any ? found[1].str() : "(none)";
+  };
+  EXPECT_EQ(advice("overflow"),
+            "raise its limit where it is spawned, gos::spawn_options{.stack_size = 524288}, or everybody's with "
+            "GOS_STACK_SIZE=524288");
+  EXPECT_EQ(advice("overflow-large"), "raise its limit where it is spawned: gos::spawn_options{.stack_size = 8388608}");
+  EXPECT_EQ(advice("overflow-main"),
+            "main's stack is fixed: go so deep in a goroutine of its own, gos::spawn_options{.stack_size = 16777216}");
+}
+
 TEST(Stack, CR_11_overflow_with_others_busy) {
   for (int i = 0; i < rounds(10); ++i) {
     const auto r = run_child("death_stack", {"overflow-beside-others"});

@@ -136,6 +136,24 @@ TEST(Stack, ReleasedPagesAreGoneAndReadAsZero) {
   stack_release_pages(slot.top() - 10, slot.top() - 20);  // empty: nothing happens
 }
 
+TEST(Stack, TheDeepestByteThatIsNotZeroTellsTheUse) {
+  for (const std::size_t size : {default_size, 8 * kib * kib}) {
+    const stack_slot slot = map_one(size);
+    EXPECT_EQ(stack_used(slot), 0u);
+    poke(slot.top() - 10);
+    EXPECT_EQ(stack_used(slot), 10u);
+    poke(slot.top() - 100 * kib - 3);
+    EXPECT_EQ(stack_used(slot), 100 * kib + 3) << "pages between are skipped";
+    // What is touched and stays zero is not used.
+    *static_cast<volatile std::byte*>(slot.top() - 150 * kib) = std::byte{0};
+    EXPECT_EQ(stack_used(slot), 100 * kib + 3);
+    poke(slot.low());
+    EXPECT_EQ(stack_used(slot), size - stack_guard_bytes());
+    stack_release_pages(slot.low(), slot.top() - 50 * kib);
+    EXPECT_EQ(stack_used(slot), 10u);
+  }
+}
+
 TEST(StackDeathTest, TheGuardFaultsAlsoAfterARelease) {
   const stack_slot slot = map_one(default_size);
   stack_release_pages(slot.low(), slot.top());
