@@ -70,7 +70,8 @@ class panic_value {
     return nullptr;
   }
 
-  // The stack at the panic, one function a line. Empty for C++ exceptions, whose stack is not kept.
+  // The stack at the panic, two lines a function: its name, its file and line. Of a C++ exception that on its way passed a
+  // with_defer or left its goroutine, the stack at the throw; else empty.
   std::string stack_trace() const;
 
   // True for what misuse of the library panics with, such as `send on closed channel`.

@@ -54,8 +54,10 @@ void set_default_max_procs();
 // Source: Go debug.SetMaxThreads; contract RT-10.
 int set_max_threads(int n);
 
-// The calling goroutine's stack, or (all) one header line for each goroutine and where it was spawned.
-// Stops nothing; no environment variable changes it. From any thread. Source: Go runtime.Stack; contract RT-12.
+// The calling goroutine's stack, or (all) those of all goroutines, its own first, each with a header line and a line that says
+// what it waits on, since when and until when; equal stacks once. See docs/debugging.md. Of those that run on other
+// threads there is no stack. Stops nothing; no environment variable changes it. From any thread.
+// Source: Go runtime.Stack; contract RT-12.
 std::string stack_dump(bool all = false);
 
 // What a panic that nobody recovers, or another fatal error, prints to standard error goes to this file,
@@ -73,6 +75,16 @@ enum class traceback { none, single, all, system, crash };
 // Sets that. It starts as the environment variable GOS_TRACEBACK has it, by these names, and cannot be set lower. From any
 // thread. Source: Go debug.SetTraceback; contract CR-09.
 void set_traceback(traceback level);
+
+// From now on a fault of the calling goroutine's code (SIGSEGV, SIGBUS, SIGFPE: a null pointer, an integer division by zero)
+// is a panic, which it may recover; returns whether it was so before. Not inherited. Nothing on a plain thread. By default
+// a fault is reported with the goroutine's stack and ends the process by that signal, and that is what almost every program
+// wants: for code that reads a mapped file which may shrink, or runs what others wrote.
+// The code that may fault has to be compiled with -fnon-call-exceptions: otherwise destructors of the frame that
+// faults may not run, or std::terminate is called. Not converted: a fault in the module that allocates memory (the C library),
+// in the runtime, a stack overflow, and what a handler of the program's or a sanitizer's own gets first.
+// Source: Go debug.SetPanicOnFault; contract PD-20.
+bool set_panic_on_fault(bool enabled);
 
 statistics stats();
 

@@ -1,7 +1,10 @@
 // runtime: numbers, dumps and settings. Each forwards to one verb of the scheduler.
+#include <gossamer/detail/raise.hpp>
 #include <gossamer/runtime.hpp>
 
+#include <csignal>
 #include <iterator>
+#include <utility>
 
 #include "base/fatal.hpp"
 #include "panic/stack_trace.hpp"
@@ -36,6 +39,27 @@ int set_max_threads(int n) { return rt::set_thread_limit(n); }
 std::error_code set_crash_output(int fd) { return {rt::crash_output(fd), std::generic_category()}; }
 
 void set_traceback(traceback level) { rt::set_traceback(static_cast<rt::traceback_level>(level)); }
+
+namespace {
+
+// On the signal's stack, as if the faulting instruction had panicked.
+void panic_of_fault(int signal, int code, void* address) {
+  if (signal == SIGFPE) {
+    detail::raise_runtime_error(code == FPE_INTDIV ? "integer divide by zero" : "floating point error");
+  }
+  constexpr std::uintptr_t near_null = 4096;
+  detail::raise_runtime_error(reinterpret_cast<std::uintptr_t>(address) < near_null
+                                  ? "invalid memory address or nil pointer dereference"
+                                  : "unexpected fault address");
+}
+
+}  // namespace
+
+bool set_panic_on_fault(bool enabled) {
+  if (!rt::on_goroutine()) return false;
+  rt::set_fault_thrower(panic_of_fault);
+  return std::exchange(rt::goroutine_extra_of(*rt::current_goroutine()).panic_on_fault, enabled);
+}
 
 std::string stack_dump(bool all) {
   rt::ensure_started();

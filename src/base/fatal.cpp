@@ -17,6 +17,7 @@
 namespace gos::rt {
 
 crash_hook_function crash_hook = nullptr;
+constinit crash_stack crashed_stack{};
 pending_panics_function pending_panics = nullptr;
 
 namespace {
@@ -105,6 +106,14 @@ void write_error(const char* text, std::size_t size) noexcept {
   if (copy >= 0 && crashing.load(std::memory_order_relaxed)) write_all(copy, text, size);
 }
 
+void write_addresses(void* const* addresses, std::size_t count) noexcept {
+  for (std::size_t i = 0; i < count; ++i) {
+    char text[32];
+    std::snprintf(text, sizeof text, "\t%p\n", addresses[i]);
+    write_error(text);
+  }
+}
+
 int crash_output(int fd) noexcept {
   int copy = -1;
   if (fd != -1) {
@@ -149,6 +158,8 @@ void crash_flush() noexcept {
   ::fflush_unlocked(stdout);
   ::funlockfile(stdout);
 }
+
+void crash_abandon(int status) noexcept { end_process(status); }
 
 void crash_end(int status) noexcept {
   crash_flush();

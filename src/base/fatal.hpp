@@ -19,9 +19,16 @@
 
 namespace gos::rt {
 
+// The stack of a goroutine that failed, where another thread reports it: set before crash_hook is called for that goroutine.
+struct crash_stack {
+  void* frames[64];  // return addresses, innermost first
+  std::size_t depth = 0;
+};
+extern crash_stack crashed_stack;
+
 // What a crash report says beyond the error itself.
 enum class crash_part {
-  the_goroutine,  // the stack of the goroutine given, who spawned it; null: the calling one
+  the_goroutine,  // who spawned the goroutine given, and its stack: crashed_stack; null: the calling one, with a header
   the_others,     // all goroutines but the one given; null: but the calling one, if it is one
   everybody,      // no crash: all goroutines of a program that goes on, also where those are that run
 };
@@ -49,12 +56,16 @@ void crash_others(const void* goroutine) noexcept;
 void crash_flush() noexcept;
 // The same, then ends with status; by SIGABRT at level crash.
 [[noreturn]] void crash_end(int status) noexcept;
+// The same at once, standard output and all else left as it is: where what it needs may be what is broken.
+[[noreturn]] void crash_abandon(int status) noexcept;
 // How long a report may go on without writing anything; 0: the default, 30 s.
 void crash_limit(std::int64_t ns) noexcept;
 // Writes all of text to standard error, retrying short writes; from crash_begin() on also to the crash output.
 // Async-signal-safe.
 void write_error(const char* text, std::size_t size) noexcept;
 void write_error(const char* text) noexcept;
+// The same of bare addresses, for a stack that nobody can describe.
+void write_addresses(void* const* addresses, std::size_t count) noexcept;
 
 // From now on a copy of fd is the crash output, in place of the one before; -1: none is. Returns 0 or an errno value, and
 // changes nothing then. Any thread.

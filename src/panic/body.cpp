@@ -7,6 +7,7 @@
 #include "base/fatal.hpp"
 #include "panic/panic_exception.hpp"
 #include "panic/panic_state.hpp"
+#include "panic/throw_stack.hpp"
 #include "park/park.hpp"
 
 namespace gos::rt {
@@ -31,6 +32,7 @@ namespace {
 void run_goroutine_body(void (*body)(void*), void* storage) noexcept {
   try {
     body(storage);
+  } catch (const passing_exception&) {  // never: see throw_stack.hpp
   } catch (...) {
     end_by_exception();
   }

@@ -8,6 +8,7 @@
 #include <gossamer/panic.hpp>
 
 #include "panic/panic_state.hpp"
+#include "panic/throw_stack.hpp"
 #include "panic/unhandled.hpp"
 #include "park/park.hpp"
 
@@ -46,6 +47,7 @@ void run_with_defer(defer_stack& calls, void (*body)(void* callable, defer_stack
     body(callable, calls);
     frame.running = true;
     while (deferred* call = defer_stack_access::pop(calls)) call->finish(call, true);
+  } catch (const rt::passing_exception&) {  // never: see throw_stack.hpp
   } catch (...) {
     run_after_failure(frame, calls);
   }

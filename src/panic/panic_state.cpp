@@ -1,13 +1,17 @@
 // See panic_state.hpp.
 #include "panic/panic_state.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cxxabi.h>
+#include <memory>
 #include <new>
 
 #include "panic/body.hpp"
 #include "panic/exception_record.hpp"
 #include "panic/panic_exception.hpp"
+#include "panic/throw_stack.hpp"
+#include "park/park.hpp"
 
 namespace gos::rt {
 
@@ -181,7 +185,15 @@ void throw_on(defer_frame& frame, failure& now) {
 
 panic_value failure_value(const failure& f) {
   if (const panic_exception* p = as_panic(f)) return p->value;
-  return detail::panic_record_access::wrap(new exception_record(f.exception, f.type));
+  auto* record = new exception_record(f.exception, f.type);
+  panic_value value = detail::panic_record_access::wrap(record);
+  const goroutine* gp = current_goroutine();
+  if (const throw_stack* stack = throw_stack_of(gp, f.exception)) {
+    auto kept = std::make_unique<void*[]>(stack->depth);
+    std::copy_n(stack->frames, stack->depth, kept.get());
+    detail::panic_record_access::set_origin(*record, kept.release(), stack->depth, gp->id);
+  }
+  return value;
 }
 
 void settle(const std::exception_ptr& exception) noexcept {

@@ -20,8 +20,12 @@ struct walk {
 
 _Unwind_Reason_Code take_frame(_Unwind_Context* context, void* argument) noexcept {
   auto* w = static_cast<walk*>(argument);
-  const _Unwind_Ptr pc = _Unwind_GetIP(context);
+  int before = 0;  // not behind a call but at the instruction itself: what a signal interrupted
+  const _Unwind_Ptr at = _Unwind_GetIPInfo(context, &before);
+  const _Unwind_Ptr pc = at == 0 ? 0 : at + (before != 0 ? 1 : 0);
   if (pc == 0) return _URC_END_OF_STACK;
+  // Before the interrupted frame comes the kernel's way back into it.
+  if (before != 0 && w->depth > 0) --w->depth;
   if (w->skip > 0) {
     --w->skip;
     return _URC_NO_REASON;
@@ -44,7 +48,8 @@ void* inside_call(void* pc) noexcept { return pc == nullptr ? pc : static_cast<c
 
 // `file.cpp:12 +0x1f`, or `program+0x12345 +0x1f`.
 std::string place_text(const symbol_place& place) {
-  std::string text = place.own.file.empty() ? with_offset(place.module.empty() ? "?" : place.module, place.module_offset + 1)
+  if (place.module.empty()) return with_offset("no module", place.module_offset);
+  std::string text = place.own.file.empty() ? with_offset(place.module, place.module_offset + 1)
                                             : place.own.file + ":" + std::to_string(place.own.line);
   if (!place.own.function.empty()) text = with_offset(text + " ", place.offset + 1);
   return text;
@@ -107,14 +112,6 @@ std::string describe_stack(void* const* frames, std::size_t depth) noexcept {
     return std::move(text).finish();
   } catch (...) {
     return {};
-  }
-}
-
-void write_raw_stack(void* const* frames, std::size_t depth) noexcept {
-  for (std::size_t i = 0; i < depth; ++i) {
-    char text[32];
-    std::snprintf(text, sizeof text, "\t%p\n", frames[i]);
-    write_error(text);
   }
 }
 

@@ -27,9 +27,6 @@ std::string describe_address(void* pc) noexcept;
 // memory is exhausted.
 std::string describe_stack(void* const* frames, std::size_t depth) noexcept;
 
-// Writes bare addresses to standard error: for a crash without memory. Async-signal-safe enough for that.
-void write_raw_stack(void* const* frames, std::size_t depth) noexcept;
-
 // The frames of describe_stack, one after the other and without leaving any out by itself: for who has cached the places.
 class stack_text {
  public:

@@ -149,6 +149,11 @@ bool take(std::string_view& text, std::string_view prefix) noexcept {
 
 // By the outermost scope of a mangled name: _ZN3gos..., also of what is local to a function there (_ZZN3gos...).
 symbol_owner owner_of_name(std::string_view name) noexcept {
+  // What lies between our functions and the program's: signal frames, the C++ runtime's way to throw.
+  for (const std::string_view between : {"__restore_rt", "__kernel_rt_sigreturn", "__gxx_personality_v0", "__cxa_throw",
+                                         "__cxa_rethrow", "_Unwind_RaiseException", "_Unwind_Resume_or_Rethrow"}) {
+    if (name == between) return symbol_owner::runtime;
+  }
   if (!take(name, "_Z")) return symbol_owner::user;
   while (take(name, "Z")) {}
   if (take(name, "St")) return symbol_owner::standard;
@@ -201,6 +206,7 @@ std::string demangle(const char* mangled) {
 
 symbol_place find_symbol(void* pc) {
   symbol_place place;
+  place.module_offset = reinterpret_cast<std::uintptr_t>(pc);
   Dl_info info{};
   link_map* module = nullptr;
   if (::dladdr1(pc, &info, reinterpret_cast<void**>(&module), RTLD_DL_LINKMAP) == 0 || module == nullptr) return place;
@@ -220,11 +226,15 @@ symbol_place find_symbol(void* pc) {
     place.own = std::move(place.inlined.back());
     place.inlined.pop_back();
   }
+  // The C++ runtime's own: how an exception is thrown, how std::terminate is called.
+  const std::string_view home = place.module;
+  const bool of_language = home.starts_with("libstdc++.so") || home.starts_with("libgcc_s.so");
   // The symbol's name has its scopes, which the debug information leaves to be put together.
   if (name != nullptr) {
     symbol_frame named = frame_of(name, place.own.file.empty() ? nullptr : place.own.file.c_str(), place.own.line);
     place.own = std::move(named);
   }
+  if (of_language) place.own.owner = symbol_owner::runtime;
   return place;
 }
 

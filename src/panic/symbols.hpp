@@ -31,7 +31,7 @@ struct symbol_place {
   std::uintptr_t offset = 0;         // from its begin
   std::vector<symbol_frame> inlined;  // the calls that the compiler put inline there, innermost first
   std::string module;                // file name of the executable or library; empty if unknown
-  std::uintptr_t module_offset = 0;  // as the file counts its addresses
+  std::uintptr_t module_offset = 0;  // as the file counts its addresses; the address itself if the module is unknown
 };
 
 // Allocates; may read files. Any thread; not for signal handlers. Throws std::bad_alloc.

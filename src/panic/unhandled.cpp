@@ -12,6 +12,7 @@
 #include <cxxabi.h>
 #include <exception>
 #include <new>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -83,31 +84,49 @@ failure current_failure() noexcept {
   return f;
 }
 
-// The text of a value panicked itself: what can still be said.
-[[noreturn]] void fatal_while_printing() noexcept {
-  const failure second = current_failure();
-  if (second.kind == failure_kind::foreign && *second.type == typeid(std::bad_alloc)) {
-    fatal("panic, and no memory to print its value");
-  }
+// What there is to say of the panics: `text`, or where there is no memory for it, `instead`.
+struct last_words {
   std::string text;
+  const char* instead = nullptr;
+
+  void write() const noexcept {
+    if (instead != nullptr) write_error(instead);
+    else write_error(text.data(), text.size());
+  }
+};
+
+// Inside a catch block: the text of a value panicked itself.
+std::string printing_failed() {
+  const failure second = current_failure();
+  settle(second.exception);
+  std::string text = "(its text panics too)";
   try {
     if (is_panic(second.kind)) text = failure_value(second).message();
   } catch (...) {
-    text = "(its text panics too)";
+    settle(std::current_exception());
   }
-  fatal("panic while printing panic value: %s", text.c_str());
+  return "fatal error: panic while printing panic value: " + indented(text) + "\n";
 }
 
-std::string all_panics_text(const failure& f) noexcept {
-  goroutine_extra* extra = current_goroutine()->extra;
-  if (extra != nullptr) extra->describing = true;
+last_words words_of(const failure& f) noexcept {
+  last_words words;
+  goroutine_extra& extra = goroutine_extra_of(*current_goroutine());
+  extra.describing = true;  // no fatal error that one of the texts ends in asks for them again
   try {
-    std::vector<older_panic> all;
-    append_failure(all, f);
-    return panics_text(all);
+    try {
+      std::vector<older_panic> all;
+      append_failure(all, f);
+      words.text = panics_text(all);
+    } catch (const std::bad_alloc&) {
+      throw;
+    } catch (...) {
+      words.text = printing_failed();
+    }
   } catch (...) {
-    fatal_while_printing();
+    words.instead = "fatal error: panic, and no memory to print its value\n";
   }
+  extra.describing = false;
+  return words;
 }
 
 // The exception that was thrown last and has not met a handler yet, if it is one of ours: what a compiler that calls
@@ -197,20 +216,22 @@ void write_goroutine(const report_stack& stack) noexcept {
     char text[64];
     std::snprintf(text, sizeof text, "\ngoroutine %llu [running]:\n", static_cast<unsigned long long>(stack.id));
     write_error(text);
-    write_raw_stack(stack.frames, stack.depth);
+    write_addresses(stack.frames, stack.depth);
   }
 }
 
 void write_report(failure& f) noexcept {
-  const std::string panics = all_panics_text(f);
+  const last_words panics = words_of(f);
   report_stack stack;
+  std::optional<panic_value> value;  // has the stack
   try {
-    stack.find(access::record(failure_value(f)));
+    value = failure_value(f);
   } catch (...) {
-    stack.find(nullptr);
+    // Without memory: the place where it is reported must do.
   }
+  stack.find(value ? access::record(*value) : nullptr);
   crash_begin();
-  write_error(panics.data(), panics.size());
+  panics.write();
   if (traceback() > traceback_level::none) write_goroutine(stack);
   crash_others(current_goroutine());
 }
@@ -232,6 +253,10 @@ bool unhandled_is_ours() noexcept {
 }
 
 [[noreturn]] void terminated() noexcept {
+  if (crash_is_mine()) {  // the report itself has thrown
+    write_error("\nfatal error: std::terminate while this was written\n");
+    crash_abandon(2);
+  }
   failure f = current_failure();
   if (f.exception == nullptr) f = failure_in_flight(current_goroutine());
   if (f.exception != nullptr && *f.type == typeid(goexit_exception)) {
@@ -285,14 +310,13 @@ void watch_for_terminate() noexcept {
 
 void fatal_in_unwinding() noexcept {
   const failure f = current_failure();
-  std::string text = "goexit";
-  if (f.exception != nullptr && *f.type != typeid(goexit_exception)) {
-    text = all_panics_text(f);
-    text.pop_back();  // the newline
-  }
-  goroutine_extra* extra = current_goroutine()->extra;
-  if (extra != nullptr) extra->describing = false;
-  fatal("%s\n\tin a defer guard during unwinding; with_defer allows it", text.c_str());
+  last_words words;
+  words.text = "goexit";
+  if (f.exception != nullptr && *f.type != typeid(goexit_exception)) words = words_of(f);
+  if (words.text.ends_with('\n')) words.text.pop_back();
+  goroutine_extra_of(*current_goroutine()).describing = true;  // it says it all
+  fatal("%s\n\tin a defer guard during unwinding; with_defer allows it",
+        words.instead != nullptr ? words.instead : words.text.c_str());
 }
 
 panic_exception::~panic_exception() {

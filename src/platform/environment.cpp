@@ -2,6 +2,7 @@
 #include "platform/environment.hpp"
 
 #include <charconv>
+#include <csignal>
 #include <cstdlib>
 #include <string_view>
 
@@ -13,13 +14,16 @@ namespace {
 
 struct debug_word {
   std::string_view name;
-  int number_max = 0;  // 0: stands alone; else name=N with N up to this
+  int number_max = 0;  // 0: stands alone; a_signal: name=USR1 and the like; else name=N with N up to this
 };
 
 constexpr int any_number = 1'000'000'000;
+constexpr int a_signal = -1;
+constexpr int signal_number_max = 64;
 
 constexpr debug_word known[] = {
     {"crash_limit", any_number},
+    {"dump_signal", a_signal},
     {"lockcheck"},
     {"lockcheck=abort"},
     {"migrate"},
@@ -34,8 +38,9 @@ constexpr debug_word known[] = {
     {"stalls", any_number},
 };
 constexpr const char* known_text =
-    "crash_limit=MILLISECONDS, lockcheck, lockcheck=abort, migrate, mprotectguards, noguards, nomembarrier, nopwait2, "
-    "printstalls, scheddetail=0 or 1, schedtrace=MILLISECONDS, stackuse, stalls=MILLISECONDS";
+    "crash_limit=MILLISECONDS, dump_signal=USR1, USR2 or a number, lockcheck, lockcheck=abort, migrate, mprotectguards, "
+    "noguards, nomembarrier, nopwait2, printstalls, scheddetail=0 or 1, schedtrace=MILLISECONDS, stackuse, "
+    "stalls=MILLISECONDS";
 
 // Cuts the first entry off the list.
 std::string_view take_entry(std::string_view& rest) noexcept {
@@ -59,8 +64,19 @@ int number_of(std::string_view entry, std::string_view word) noexcept {
   return error == std::errc() && stop == end && number >= 0 && number <= any_number ? number : -1;
 }
 
+// The signal of word=USR1, or 0.
+int signal_of(std::string_view entry, std::string_view word) noexcept {
+  const int number = number_of(entry, word);
+  if (number > 0 && number <= signal_number_max) return number;
+  if (!entry.starts_with(word) || entry.size() <= word.size() || entry[word.size()] != '=') return 0;
+  std::string_view name = entry.substr(word.size() + 1);
+  if (name.starts_with("SIG")) name.remove_prefix(3);
+  return name == "USR1" ? SIGUSR1 : name == "USR2" ? SIGUSR2 : 0;
+}
+
 bool meaningful(std::string_view entry) noexcept {
   for (const debug_word& word : known) {
+    if (word.number_max == a_signal && signal_of(entry, word.name) != 0) return true;
     if (word.number_max == 0 && entry == word.name) return true;
     const int number = number_of(entry, word.name);
     if (number >= 0 && number <= word.number_max && word.number_max > 0) return true;
@@ -81,6 +97,14 @@ int debug_number(const char* word) noexcept {
   for (std::string_view rest = list(); !rest.empty();) {
     const int number = number_of(take_entry(rest), word);
     if (number >= 0) return number;
+  }
+  return 0;
+}
+
+int debug_signal(const char* word) noexcept {
+  for (std::string_view rest = list(); !rest.empty();) {
+    const int signal = signal_of(take_entry(rest), word);
+    if (signal != 0) return signal;
   }
   return 0;
 }

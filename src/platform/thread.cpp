@@ -4,6 +4,7 @@
 // says where the runtime's threads can run.
 #include "platform/thread.hpp"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <sched.h>
@@ -12,6 +13,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <new>
 
 #include "platform/cgroup.hpp"
@@ -68,6 +70,21 @@ bool thread_start(void (*body)(void*), void* argument, const char* name, std::si
     errno = error;
   }
   return error == 0;
+}
+
+// The third field of its stat file, behind the name in parentheses.
+bool thread_runs(int thread) noexcept {
+  char path[64];
+  std::snprintf(path, sizeof path, "/proc/self/task/%d/stat", thread);
+  const int fd = ::open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  char text[128];  // the name has 15 characters at most
+  const ssize_t size = ::read(fd, text, sizeof text - 1);
+  ::close(fd);
+  if (size <= 0) return false;
+  text[size] = '\0';
+  const char* end = std::strrchr(text, ')');
+  return end != nullptr && end[1] == ' ' && end[2] == 'R';
 }
 
 int thread_id() noexcept { return static_cast<int>(::gettid()); }

@@ -16,6 +16,9 @@ int cpu_count() noexcept;
 // The number by which the system knows the calling thread.
 int thread_id() noexcept;
 
+// A thread of this process runs or wants to: it does not sleep in a system call. False if there is none of that number.
+bool thread_runs(int thread) noexcept;
+
 // CPUs in the affinity mask of a thread of this process (0: the calling one) now, at least 1.
 int cpu_count_now(int thread = 0) noexcept;
 

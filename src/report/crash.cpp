@@ -1,6 +1,7 @@
 // See crash.hpp.
 #include "report/crash.hpp"
 
+#include <cstdio>
 #include <iterator>
 #include <string>
 
@@ -15,21 +16,31 @@ namespace {
 
 void to_error(const char* text, std::size_t size, void*) { write_error(text, size); }
 
-[[gnu::noinline]] void describe_calling_goroutine() {
-  void* frames[64];
-  const std::size_t depth = capture_stack(frames, std::size(frames), 3);
-  const std::string text = "\n" + describe_caller(frames, depth, traceback() >= traceback_level::system);
-  write_error(text.data(), text.size());
+// The header of the calling goroutine's stack.
+void write_header(const goroutine* gp) noexcept {
+  char text[96];
+  const bool named = gp->extra != nullptr && gp->extra->name[0] != '\0';
+  std::snprintf(text, sizeof text, "\ngoroutine %llu [running]:%s%s\n", static_cast<unsigned long long>(gp->id),
+                named ? " " : "", named ? gp->extra->name : "");
+  write_error(text);
 }
 
-// Of one that overflowed its stack only who started it is known.
-void describe_goroutine(const goroutine* gp) {
-  if (gp != nullptr) {
-    const std::string text = describe_creator(gp->spawn_pc, gp->parent_id);
-    write_error(text.data(), text.size());
-  } else if (on_goroutine()) {
-    describe_calling_goroutine();
+// In pieces: memory may be exhausted.
+[[gnu::noinline]] void describe_goroutine(const goroutine* gp) noexcept {
+  crash_stack here;
+  const crash_stack* stack = &crashed_stack;
+  if (gp == nullptr) {
+    if (!on_goroutine()) return;
+    gp = current_goroutine();
+    write_header(gp);
+    here.depth = capture_stack(here.frames, std::size(here.frames), 2);
+    stack = &here;
   }
+  const std::string text = describe_stack(stack->frames, stack->depth);
+  if (text.empty()) write_addresses(stack->frames, stack->depth);
+  write_error(text.data(), text.size());
+  const std::string creator = describe_creator(gp->spawn_pc, gp->parent_id);
+  write_error(creator.data(), creator.size());
 }
 
 }  // namespace

@@ -59,9 +59,9 @@ std::string wait_line(const gathered& everybody, const gathered_goroutine& one, 
   return text + "\n";
 }
 
-// What stands together.
+// What stands together. Stacks are the same if they look the same: the runtime's own frames, which are not shown, may differ.
 struct kind {
-  std::uint32_t stack;
+  std::uint32_t stack;  // which text
   goroutine_state state;
   wait_reason reason;
   bool blocking;
@@ -78,13 +78,13 @@ struct kind_hash {
 };
 using group = std::vector<const gathered_goroutine*>;
 
-// In the order of their first members' ids.
-std::vector<group> fold(const std::vector<gathered_goroutine>& all) {
+// In the order of their first members' ids. `same` says which text each stack has.
+std::vector<group> fold(const std::vector<gathered_goroutine>& all, const std::vector<std::uint32_t>& same) {
   std::vector<group> groups;
   std::unordered_map<kind, std::size_t, kind_hash> known;
   for (const gathered_goroutine& one : all) {
     const goroutine_view& v = one.view;
-    const kind of{one.stack, v.state, v.reason, v.blocking, v.fresh, v.spawn_pc};
+    const kind of{same[one.stack], v.state, v.reason, v.blocking, v.fresh, v.spawn_pc};
     const auto [at, added] = known.try_emplace(of, groups.size());
     if (added) groups.emplace_back();
     groups[at->second].push_back(&one);
@@ -114,6 +114,26 @@ class frame_texts {
 
   const bool runtime_frames_;
   std::unordered_map<void*, symbol_place> places_;
+};
+
+// The texts of all stacks, equal ones once.
+class stack_texts {
+ public:
+  stack_texts(const gathered& everybody, frame_texts& frames) {
+    for (std::uint32_t stack = 0; stack < everybody.stack_count(); ++stack) {
+      std::string text = frames.stack(everybody.frames(stack), everybody.depth(stack));
+      const auto [at, added] = known_.try_emplace(std::move(text), static_cast<std::uint32_t>(texts_.size()));
+      if (added) texts_.push_back(&at->first);
+      which_.push_back(at->second);
+    }
+  }
+  const std::vector<std::uint32_t>& which() const noexcept { return which_; }
+  const std::string& of(std::uint32_t stack) const noexcept { return *texts_[which_[stack]]; }
+
+ private:
+  std::unordered_map<std::string, std::uint32_t> known_;
+  std::vector<const std::string*> texts_;
+  std::vector<std::uint32_t> which_;  // of texts_, for each stack
 };
 
 // `created by F in goroutine M` and the place; of several parents the first few.
@@ -213,8 +233,9 @@ std::string describe_caller(void* const* frames, std::size_t depth, bool runtime
 void write_dump(const dump_options& options, bool first, dump_writer write, void* argument) {
   const gathered everybody({.running_stacks = options.running_stacks, .frames_max = frames_max, .omit = options.omit});
   const std::int64_t now_ns = monotonic_ns();
-  const std::vector<group> groups = fold(everybody.all());
   frame_texts frames(options.runtime_frames);
+  const stack_texts stacks(everybody, frames);
+  const std::vector<group> groups = fold(everybody.all(), stacks.which());
   piecewise out(write, argument);
   for (const group& members : groups) {
     if (!first) out.add("\n");
@@ -224,7 +245,7 @@ void write_dump(const dump_options& options, bool first, dump_writer write, void
       out.add(wait_line(everybody, *one, now_ns));
     }
     const std::uint32_t stack = members[0]->stack;
-    out.add(stack != 0 ? frames.stack(everybody.frames(stack), everybody.depth(stack)) : instead_of_stack(members[0]->view));
+    out.add(stack != 0 ? stacks.of(stack) : instead_of_stack(members[0]->view));
     out.add(created_by(members));
   }
   if (options.runtime_frames) out.add(threads_text());

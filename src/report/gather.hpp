@@ -31,6 +31,7 @@ class gathered {
   // Any thread, in user mode. Throws std::bad_alloc. Sets the options' `between`.
   explicit gathered(inspect_options options);
 
+  std::size_t stack_count() const noexcept { return stacks_.size(); }
   // By id.
   const std::vector<gathered_goroutine>& all() const noexcept { return all_; }
   void* const* frames(std::uint32_t stack) const noexcept { return frames_.data() + stacks_[stack].first; }

@@ -111,6 +111,7 @@ struct goroutine_extra {
   std::uint32_t lock_count = 0;
   machine* home = nullptr;  // a main goroutine's: whose thread waits for its end
   void* thrown = nullptr;   // the last panic or goexit that was thrown and still exists; owned by src/panic
+  void* throw_stack = nullptr;  // memory for where an exception was thrown; owned by src/panic, stays when the rest is reset
   bool thrown_goexit = false;
   bool describing = false;  // the texts of its panics are being asked for
   bool panic_on_fault = false;

@@ -10,6 +10,7 @@
 
 #include "platform/clock.hpp"
 #include "platform/membarrier.hpp"
+#include "platform/thread.hpp"
 #include "platform/unwind.hpp"
 #include "sched/hold.hpp"
 #include "sched/sample.hpp"
@@ -19,7 +20,7 @@ namespace gos::rt {
 
 namespace {
 
-constexpr std::int64_t sample_patience_ns = 20'000'000;
+constexpr std::int64_t sample_patience_ns = 500'000'000;  // a busy machine may take long to run the thread
 
 // relaxed, all: a goroutine that is not held is looked at as it passes; see snapshot().
 goroutine_state state_of(const goroutine* gp) noexcept { return gp->state.load(std::memory_order_relaxed); }
@@ -113,7 +114,7 @@ class inspection {
   // False: it may not run any more.
   bool sample(goroutine_view& view) noexcept {
     machine* mp = machine_that_runs(view.gp);
-    view.depth = sample_running(mp, view.gp, frames_, frames_max_, std::min(options_.patience_ns, sample_patience_ns));
+    view.depth = sample_running(mp, view.gp, frames_, frames_max_, sample_patience_ns);
     view.frames = view.depth != 0 ? frames_ : nullptr;
     // Still the same one, whether it has answered or not: a thread that does not answer now will not do so soon.
     return view.depth != 0 || (state_of(view.gp) == goroutine_state::running && id_of(view.gp) == view.id);
@@ -157,12 +158,14 @@ class inspection {
     }
   }
 
-  // It runs; without a processor, or in a section marked blocking?
+  // It runs: in a section marked blocking, or in a system call that has cost it its processor? A computation that was alone
+  // has lost it, too.
   static bool is_blocking(const goroutine* gp) noexcept {
     const machine* mp = machine_that_runs(gp);
-    // relaxed, both: a snapshot.
-    return mp != nullptr && (mp->blocking.load(std::memory_order_relaxed) == gp ||
-                             mp->revoked.load(std::memory_order_relaxed) == revoke_state::gone);
+    // relaxed, all: a snapshot.
+    if (mp == nullptr || mp->blocking.load(std::memory_order_relaxed) == gp) return mp != nullptr;
+    return mp->revoked.load(std::memory_order_relaxed) == revoke_state::gone &&
+           !thread_runs(mp->thread.load(std::memory_order_relaxed));
   }
 
   bool can_hold() const noexcept { return membarrier_available && !lock_lost_; }

@@ -25,7 +25,7 @@ struct goroutine_view {
   void* spawn_pc = nullptr;
   goroutine_state state = goroutine_state::dead;  // runnable, running or waiting
   bool fresh = false;                             // has never run: no stack
-  bool blocking = false;                          // runs, in a section marked blocking or without a processor: `syscall`
+  bool blocking = false;                          // runs, in a section marked blocking or in a system call: `syscall`
   bool locked = false;                            // to a thread
   wait_reason reason = wait_reason::none;         // waiting only, as the next three
   const void* wait_object = nullptr;

@@ -12,8 +12,8 @@
 #include "platform/shadow_stack.hpp"
 #include "platform/signals.hpp"
 #include "platform/thread.hpp"
+#include "sched/dump_request.hpp"
 #include "sched/sched.hpp"
-#include "sched/stack_use.hpp"
 #include "sched/stalls.hpp"
 #include "sched/watch.hpp"
 
@@ -106,8 +106,6 @@ void leave_before_exit(machine* mp) noexcept {
   if (sched.main_ended_ns.exchange(0, std::memory_order_acq_rel) == exit_begun) stop_for_good();
 }
 
-void on_fault(void* address, void*) noexcept;
-
 void start_locked() noexcept {
   if (shadow_stack_enabled()) {
     fatal("user-mode shadow stacks (Intel CET) are enabled for this process; gossamer switches stacks without them: "
@@ -124,7 +122,9 @@ void start_locked() noexcept {
   stalls_init();
   trace_init();
   seed = seed_from_environment();
-  signals_init(on_fault);
+  signals_init(on_overflow, on_fault);
+  dump_requests_init();
+  sched.coarse_ns.store(monotonic_ns(), std::memory_order_relaxed);  // relaxed: told to people only
   const int wanted = procs_from_environment();
   const int procs = wanted != 0 ? wanted : within_limit(default_procs());
   sched.follows_default.store(wanted == 0, std::memory_order_relaxed);  // relaxed: written under start_lock
@@ -148,32 +148,7 @@ void start_locked() noexcept {
   }
 }
 
-// A fault in the guard under a goroutine's stack, on the signal stack.
-void on_fault(void* address, void*) noexcept {
-  stack_slot slot;
-  stack_find(address, &slot, nullptr);
-  stack_overflowed(this_machine()->current, slot, address);
-}
-
 }  // namespace
-
-// The last words of who overflowed (CR-10, CR-11). Perhaps in a signal handler, inside the allocator: what needs no memory
-// is said here, the rest by sysmon, for which this waits only so long.
-void stack_overflowed(const goroutine* gp, const stack_slot& slot, const void* address) noexcept {
-  crash_begin();
-  const bool named = gp->extra != nullptr && gp->extra->name[0] != '\0';
-  char advice[192];
-  stack_advice(advice, sizeof advice, slot.size, gp->extra != nullptr && gp->extra->home != nullptr);
-  char text[640];
-  std::snprintf(text, sizeof text,
-                "runtime: goroutine stack exceeds %zu-byte limit\nfatal error: stack overflow\n\n"
-                "goroutine %llu [running]:%s%s\n\tstack [%p, %p), fault at %p\n\t%s\n",
-                slot.size, static_cast<unsigned long long>(gp->id), named ? " " : "", named ? gp->extra->name : "",
-                static_cast<void*>(slot.base), static_cast<void*>(slot.top()), address, advice);
-  write_error(text);
-  sysmon_describe(gp, 500'000'000);
-  crash_end(2);
-}
 
 void ensure_started() noexcept {
   // acquire: pairs with the release below.

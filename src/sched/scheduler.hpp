@@ -32,6 +32,8 @@
 
 namespace gos::rt {
 
+struct fault;
+
 inline constexpr int max_procs_limit = 4096;
 inline constexpr std::int64_t exit_begun = -1;  // of scheduler::main_ended_ns: sysmon ends the process
 
@@ -103,7 +105,6 @@ class poll_batch {
 void ensure_started() noexcept;  // thread-safe
 void follow_default_procs() noexcept;  // on sysmon's thread, seldom: reads files
 bool poller_ensure_open() noexcept;
-[[noreturn]] void stack_overflowed(const goroutine* gp, const stack_slot& slot, const void* address) noexcept;
 
 // machine.cpp
 machine* machine_that_runs(const goroutine* gp) noexcept;  // or null: a snapshot
@@ -164,7 +165,17 @@ void sysmon_body(void*) noexcept;
 bool sysmon_sleeps() noexcept;  // until a processor runs: a hint
 void sysmon_wake() noexcept;  // a processor begins to run
 void sysmon_hurry() noexcept;  // there is work for sysmon itself: it turns at once
-void sysmon_describe(const goroutine* crashed, std::int64_t timeout_ns) noexcept;  // crash_hook, on sysmon's thread
+// What is known of a goroutine that crashed, as the level has it: by crash_hook on sysmon's thread, which also writes out
+// standard output. False: it has not come to it in that time.
+bool sysmon_describe(const goroutine* crashed, std::int64_t timeout_ns) noexcept;
+
+// faults.cpp
+using fault_thrower = void (*)(int signal, int code, void* address);  // upcall slot: throws a panic
+void set_fault_thrower(fault_thrower thrower) noexcept;
+void on_overflow(const fault& f) noexcept;
+void on_fault(const fault& f);
+// The last words of who overflowed. On its own thread, perhaps in a signal handler, or on that of who found out.
+[[noreturn]] void stack_overflowed(const goroutine* gp, const stack_slot& slot, const void* address) noexcept;
 
 // trace.cpp
 void trace_init() noexcept;

@@ -8,8 +8,8 @@
 // It also makes good what the fast paths may miss: work beside idle processors, late timers, I/O that
 // nobody looked at for 10 ms. It gives memory back (shrink.cpp, stack_pool.cpp), ends the process when
 // run's thread is held at the end (end_if_held), and says what it knows of a stack that overflowed. It starts the threads
-// that others must not (machine.cpp), sees to changes of the default number of processors, and prints traces (trace.cpp). It notes
-// goroutines that stall (stalls.cpp).
+// that others must not (machine.cpp), sees to changes of the default number of processors, and prints traces (trace.cpp)
+// and the dumps that a signal asks for (dump_request.cpp). It notes goroutines that stall (stalls.cpp).
 //
 // It is no machine: fire and on_event run here, too, without a processor.
 //
@@ -22,6 +22,7 @@
 #include "platform/clock.hpp"
 #include "platform/futex.hpp"
 #include "platform/thread.hpp"
+#include "sched/dump_request.hpp"
 #include "sched/poll_source.hpp"
 #include "sched/sched.hpp"
 #include "sched/stalls.hpp"
@@ -193,7 +194,7 @@ void sleep_until_needed() noexcept {
     const int idle_processors = static_cast<int>(sched.idle_processors.load(std::memory_order_relaxed));
     idle = idle_processors >= sched.max_procs.load(std::memory_order_relaxed) &&
            sched.main_ended_ns.load(std::memory_order_relaxed) == 0 && sched.births == nullptr &&
-           !stirred.load(std::memory_order_relaxed);
+           !stirred.load(std::memory_order_relaxed) && !dump_requested();
   }
   if (idle) {
     // acquire: pairs with sysmon_wake().
@@ -213,11 +214,17 @@ void nap(std::int64_t ns) noexcept {
   hurried.exchange(0, std::memory_order_seq_cst);
 }
 
+void describe_now(const goroutine* gp) noexcept {
+  if (crash_hook != nullptr && traceback() > traceback_level::none) crash_hook(gp, crash_part::the_goroutine);
+  crash_others(gp);
+  crash_flush();
+}
+
 void describe_crashed() noexcept {
   // acquire: pairs with sysmon_describe().
   const goroutine* gp = crashed_goroutine.load(std::memory_order_acquire);
   if (GOS_LIKELY(gp == nullptr)) return;
-  if (crash_hook != nullptr) crash_hook(gp, crash_part::the_goroutine);
+  describe_now(gp);
   described.store(1, std::memory_order_release);  // release: pairs with sysmon_describe()
   futex_wake(described, 1);
   stop_for_good();
@@ -242,11 +249,16 @@ void sysmon_hurry() noexcept {
   sysmon_wake();
 }
 
-void sysmon_describe(const goroutine* crashed, std::int64_t timeout_ns) noexcept {
+bool sysmon_describe(const goroutine* crashed, std::int64_t timeout_ns) noexcept {
+  if (sched.sysmon_thread.load(std::memory_order_relaxed) == thread_id()) {  // relaxed: our own number, if it is ours
+    describe_now(crashed);
+    return true;
+  }
   crashed_goroutine.store(crashed, std::memory_order_release);  // release: pairs with describe_crashed()
   sysmon_wake();
   // acquire: pairs with describe_crashed().
   if (described.load(std::memory_order_acquire) == 0) futex_wait(described, 0, timeout_ns);
+  return described.load(std::memory_order_acquire) != 0;  // acquire: as above
 }
 
 void sysmon_body(void*) noexcept {
@@ -264,6 +276,7 @@ void sysmon_body(void*) noexcept {
   for (;;) {
     nap(std::min({delay_ns, trace_ns, stalls_ns}));
     describe_crashed();
+    dump_requests_serve();
     sysmon_serve_reports();
     machine_threads_born();
     // relaxed: seen late, it does no harm.

@@ -87,9 +87,11 @@ void watch_equip(goroutine* first) noexcept {
 
 void watch_renew(goroutine* gp) noexcept {
   watch_record* const record = gp->extra->watch;
-  *gp->extra = goroutine_extra{};
+  goroutine_extra fresh;
+  fresh.throw_stack = gp->extra->throw_stack;
+  fresh.watch = record;
+  *gp->extra = fresh;
   if (record == nullptr) return;
-  gp->extra->watch = record;
   record->stack_high.store(0, std::memory_order_relaxed);  // relaxed: the goroutine does not exist yet
   lock_check_forget(record->locks);
   gp->flags = static_cast<std::uint8_t>(gp->flags | goroutine_flag::watched);

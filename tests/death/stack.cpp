@@ -90,6 +90,8 @@ const modes stack_modes = {
          go_down();
        });
      }},
+    {"overflow-blocking",
+     [] { return on_a_goroutine({}, [] { gos::blocking(go_down); }); }},
     {"overflow-large", [] { return on_a_goroutine({.stack_size = 4 << 20}, go_down); }},
     {"overflow-named",
      [] {

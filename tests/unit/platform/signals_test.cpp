@@ -31,14 +31,14 @@ stack_slot map_one() {
 
 // Exits with 42 when the fault is where it should be.
 std::byte* expected_slot = nullptr;
-void report_and_exit(void* address, void* ucontext) noexcept {
+void report_and_exit(const fault& f) noexcept {
   stack_slot slot;
   bool in_guard = false;
-  const bool right = ucontext != nullptr && stack_find(address, &slot, &in_guard) && in_guard && slot.base == expected_slot;
+  const bool right = f.ucontext != nullptr && stack_find(f.address, &slot, &in_guard) && in_guard && slot.base == expected_slot;
   std::_Exit(right ? 42 : 1);
 }
 
-void unexpected(void*, void*) noexcept { std::_Exit(2); }
+void unexpected(const fault&) noexcept { std::_Exit(2); }
 
 std::byte* forbidden_page() {
   void* page = ::mmap(nullptr, 65536, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -74,7 +74,7 @@ TEST(SignalsDeathTest, AnOverflowReachesTheHandler) {
   EXPECT_EXIT(
       {
         use_default_signals();
-        signals_init(report_and_exit);
+        signals_init(report_and_exit, nullptr);
         signal_stack_attach();
         overflow_on_slot();
       },
@@ -85,7 +85,7 @@ TEST(SignalsDeathTest, AnOverflowOnAnotherThreadReachesTheHandler) {
   EXPECT_EXIT(
       {
         use_default_signals();
-        signals_init(report_and_exit);
+        signals_init(report_and_exit, nullptr);
         std::thread([] {
           signal_stack_attach();
           overflow_on_slot();
@@ -98,8 +98,8 @@ TEST(SignalsDeathTest, LaterInitExchangesTheHandler) {
   EXPECT_EXIT(
       {
         use_default_signals();
-        signals_init(unexpected);
-        signals_init(report_and_exit);
+        signals_init(unexpected, nullptr);
+        signals_init(report_and_exit, nullptr);
         expected_slot = map_one().base;
         poke(expected_slot);
       },
@@ -107,17 +107,17 @@ TEST(SignalsDeathTest, LaterInitExchangesTheHandler) {
 }
 
 TEST(SignalsDeathTest, OtherFaultsKillAsEver) {
-  EXPECT_EXIT((use_default_signals(), signals_init(unexpected), poke(forbidden_page())), testing::KilledBySignal(SIGSEGV), "");
+  EXPECT_EXIT((use_default_signals(), signals_init(unexpected, nullptr), poke(forbidden_page())), testing::KilledBySignal(SIGSEGV), "");
 }
 
 TEST(SignalsDeathTest, SentSignalsKillAsEver) {
-  EXPECT_EXIT((use_default_signals(), signals_init(unexpected), ::raise(SIGSEGV)), testing::KilledBySignal(SIGSEGV), "");
-  EXPECT_EXIT((use_default_signals(), signals_init(unexpected), ::kill(::getpid(), SIGBUS), ::pause()),
+  EXPECT_EXIT((use_default_signals(), signals_init(unexpected, nullptr), ::raise(SIGSEGV)), testing::KilledBySignal(SIGSEGV), "");
+  EXPECT_EXIT((use_default_signals(), signals_init(unexpected, nullptr), ::kill(::getpid(), SIGBUS), ::pause()),
               testing::KilledBySignal(SIGBUS), "");
 }
 
 TEST(SignalsDeathTest, IgnoredSentSignalsStayIgnored) {
-  EXPECT_EXIT((::signal(SIGSEGV, SIG_IGN), signals_init(unexpected), ::raise(SIGSEGV), std::_Exit(3)),
+  EXPECT_EXIT((::signal(SIGSEGV, SIG_IGN), signals_init(unexpected, nullptr), ::raise(SIGSEGV), std::_Exit(3)),
               testing::ExitedWithCode(3), "");
 }
 
@@ -129,7 +129,7 @@ TEST(SignalsDeathTest, TheHandlerBeforeUsStillGetsItsFaults) {
         theirs.sa_flags = SA_SIGINFO;
         theirs.sa_sigaction = [](int, siginfo_t* info, void*) { std::_Exit(info->si_addr == page ? 7 : 8); };
         ::sigaction(SIGSEGV, &theirs, nullptr);
-        signals_init(unexpected);
+        signals_init(unexpected, nullptr);
         poke(page);
       },
       testing::ExitedWithCode(7), "");
@@ -148,7 +148,7 @@ TEST(SignalsDeathTest, TheHandlerBeforeUsMayRepairAndReturn) {
           ::mprotect(page, 65536, PROT_READ | PROT_WRITE);
         };
         ::sigaction(SIGSEGV, &theirs, nullptr);
-        signals_init(unexpected);
+        signals_init(unexpected, nullptr);
         poke(page);
         sigset_t blocked;
         ::sigprocmask(SIG_SETMASK, nullptr, &blocked);
@@ -164,7 +164,7 @@ TEST(SignalsDeathTest, TheHandlerBeforeUsMayJumpOut) {
         struct sigaction theirs {};
         theirs.sa_handler = [](int) { ::siglongjmp(back, 1); };
         ::sigaction(SIGSEGV, &theirs, nullptr);
-        signals_init(unexpected);
+        signals_init(unexpected, nullptr);
         static volatile int jumps = 0;
         static std::byte* page = forbidden_page();
         if (sigsetjmp(back, 1) != 0) jumps = jumps + 1;
@@ -178,7 +178,7 @@ TEST(SignalsDeathTest, BusErrorsKillAsEver) {
   EXPECT_EXIT(
       {
         use_default_signals();
-        signals_init(unexpected);
+        signals_init(unexpected, nullptr);
         const int fd = ::memfd_create("empty", 0);
         void* beyond_end = ::mmap(nullptr, 65536, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
         poke(static_cast<std::byte*>(beyond_end));

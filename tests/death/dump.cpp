@@ -1,0 +1,214 @@
+// dump: programs that are asked by a signal what they are doing.
+#include "modes.hpp"
+
+#include <gossamer/fd.hpp>
+#include <signal.h>
+#include <unistd.h>
+
+#include <thread>
+
+namespace {
+
+std::atomic<bool> stop{false};
+
+[[gnu::noinline]] void wait_in_vain(gos::chan<int> ch) {
+  ch.recv();
+  asm volatile("");
+}
+
+[[gnu::noinline]] void spin_in_vain() {
+  while (!stop.load(std::memory_order_relaxed)) {
+  }
+  asm volatile("");
+}
+
+void say_ready() {
+  std::puts("ready");
+  std::fflush(stdout);
+}
+
+// When a dump shows what is to be shown.
+template <class Predicate>
+void say_ready_when(Predicate pred) {
+  std::thread([pred] {
+    while (!pred(gos::runtime::stack_dump(true))) ::usleep(1000);
+    say_ready();
+  }).detach();
+}
+
+int count(const std::string& text, const std::string& part) {
+  int n = 0;
+  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++n;
+  return n;
+}
+
+// Three that wait on one channel, one that sleeps; main reads standard input.
+int waiting() {
+  return gos::run([] {
+    auto ch = gos::make_chan<int>();
+    for (int i = 0; i < 3; ++i) gos::go(wait_in_vain, ch);
+    gos::go({.name = "sleeper"}, [] { gos::sleep(1h); });
+    say_ready_when([](const std::string& dump) { return count(dump, "[sleep]") == 2 && count(dump, "[chan receive]") == 3; });
+    gos::sleep(1h);
+    return 0;
+  });
+}
+
+// One computes without ever entering the runtime.
+int spinning() {
+  return gos::run([] {
+    gos::go(spin_in_vain);
+    say_ready_when([](const std::string& dump) { return count(dump, "[running]") == 1 && count(dump, "[sleep]") == 1; });
+    gos::sleep(1h);
+    return 0;
+  });
+}
+
+int own_handler() {
+  ::signal(SIGQUIT, [](int) {
+    [[maybe_unused]] auto n = ::write(1, "mine\n", 5);
+    ::_exit(7);
+  });
+  return waiting();
+}
+
+int late_handler() {
+  return gos::run([] {
+    ::signal(SIGQUIT, [](int) {
+      [[maybe_unused]] auto n = ::write(1, "mine\n", 5);
+      ::_exit(7);
+    });
+    say_ready();
+    gos::sleep(1h);
+    return 0;
+  });
+}
+
+int ignored() {
+  ::signal(SIGQUIT, SIG_IGN);
+  return gos::run([] {
+    ::raise(SIGQUIT);
+    gos::sleep(50ms);
+    return 5;
+  });
+}
+
+int notified() {
+  return gos::run([] {
+    auto signals = gos::make_chan<int>(1);
+    gos::notify(signals, SIGQUIT);
+    say_ready();
+    signals.recv();
+    return 6;
+  });
+}
+
+// Plain threads and no goroutine; the runtime has started.
+int idle() {
+  gos::spawn([] {}).join();
+  ::usleep(200'000);  // sysmon sleeps by now, or soon
+  say_ready();
+  for (;;) ::pause();
+}
+
+// Sends itself the dump signal again and again while goroutines come and go and others compute; ends with 0.
+int churn() {
+  const int dumps = std::atoi(std::getenv("DUMPS"));
+  return gos::run([dumps] {
+    gos::wait_group done;
+    for (int i = 0; i < 8; ++i) done.go(spin_in_vain);
+    auto ch = gos::make_chan<int>(4);
+    for (int i = 0; i < 4; ++i) {
+      done.go([ch] {
+        while (!stop) {
+          gos::wait_group children;
+          for (int k = 0; k < 50; ++k) {
+            children.go([ch, k] {
+              if (k % 7 == 0) gos::yield();
+              if (k % 2 == 0) {
+                ch.send(k);
+              } else {
+                ch.recv();
+              }
+            });
+          }
+          children.wait();
+        }
+      });
+    }
+    for (int i = 0; i < dumps; ++i) {
+      ::kill(::getpid(), SIGUSR1);
+      gos::sleep(2ms);
+    }
+    stop = true;
+    done.wait();
+    return 0;
+  });
+}
+
+// All at once: everything that a goroutine can wait on.
+int every_kind() {
+  return gos::run([] {
+    auto ch = gos::make_chan<int>(2);
+    auto out = gos::make_chan<int>();
+    gos::chan<int> nil;
+    gos::mutex m;
+    gos::shared_mutex rw;
+    gos::wait_group wg;
+    gos::condition_variable cv;
+    gos::weighted_semaphore sem(5);
+    gos::once first;
+    m.lock();
+    rw.lock();
+    wg.add(2);
+    sem.acquire(4);
+    auto held = gos::spawn([] { gos::sleep(1h); });
+    gos::go({.name = "receiver"}, [&] { ch.recv(); });
+    gos::go({.name = "sender"}, [&] { out.send(1); });
+    gos::go({.name = "nil"}, [&] { nil.recv(); });
+    gos::go({.name = "nothing"}, [] { gos::select(); });
+    gos::go({.name = "choosing"}, [&] { gos::select(gos::recv(ch), gos::send(out, 2), gos::after(30min, [] {})); });
+    gos::go({.name = "locking"}, [&] { m.lock(); });
+    gos::go({.name = "limited"}, [&] { (void)m.try_lock_for(20min); });
+    gos::go({.name = "reading"}, [&] { rw.lock_shared(); });
+    gos::go({.name = "writing"}, [&] { rw.lock(); });
+    gos::go({.name = "counting"}, [&] { wg.wait(); });
+    gos::go({.name = "changing"}, [&] {
+      gos::mutex own;
+      std::unique_lock lock(own);
+      cv.wait(lock);
+    });
+    gos::go({.name = "acquiring"}, [&] { sem.acquire(3); });
+    gos::go({.name = "initialising"}, [&] { first.call([] { gos::sleep(1h); }); });
+    gos::sleep(20ms);
+    gos::go({.name = "initialised"}, [&] { first.call([] {}); });
+    gos::go({.name = "joining"}, [&] { held.join(); });
+    int ends[2];
+    if (::pipe(ends) != 0) wrong("pipe");
+    gos::go({.name = "polling"}, [&] { (void)gos::net::wait_readable(ends[0]); });
+    std::string dump;
+    do {
+      gos::sleep(1ms);
+      dump = gos::runtime::stack_dump(true);
+    } while (count(dump, "[running]") != 1 || count(dump, "[runnable]") != 0 || count(dump, "[IO wait]") != 1);
+    std::fputs(dump.c_str(), stdout);
+    std::fflush(stdout);
+    ::_exit(0);
+    return 0;
+  });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return run_mode({{"waiting", waiting},
+                   {"spinning", spinning},
+                   {"own_handler", own_handler},
+                   {"late_handler", late_handler},
+                   {"ignored", ignored},
+                   {"notified", notified},
+                   {"idle", idle},
+                   {"churn", churn},
+                   {"every_kind", every_kind}},
+                  argc, argv);
+}
