@@ -10,6 +10,10 @@
 #include <system_error>
 #include <vector>
 
+namespace gos::detail {
+std::int64_t set_stall_limit_ns(std::int64_t limit_ns);
+}
+
 namespace gos::runtime {
 
 // A snapshot of counters; taken without stopping anything, so the numbers need not belong to one instant.
@@ -106,10 +110,6 @@ struct stall {
   std::string text;                                // one heading, the stack when it was noticed, and where it was spawned
 };
 
-namespace detail {
-std::int64_t set_stall_limit_ns(std::int64_t limit_ns);
-}
-
 // From now on goroutines that do not enter the runtime for so long are noted; 0 or less: none are, which is so at the start,
 // unless GOS_DEBUG=stalls=MILLISECONDS says otherwise. Returns the limit before. From any thread; takes effect within some
 // milliseconds.
@@ -120,7 +120,7 @@ std::int64_t set_stall_limit_ns(std::int64_t limit_ns);
 // (SIGURG, or a realtime signal where that is taken): once for each stall, a system call in which it sleeps may return with
 // EINTR, where the kernel does not restart it (poll, nanosleep and the like; read and write go on).
 template <any_duration D> std::chrono::nanoseconds set_stall_limit(D limit) {
-  return std::chrono::nanoseconds(detail::set_stall_limit_ns(gos::detail::to_nanoseconds(limit)));
+  return std::chrono::nanoseconds(gos::detail::set_stall_limit_ns(gos::detail::to_nanoseconds(limit)));
 }
 
 // The last 64 stalls, oldest first. One stall is one entry, however long it lasts. Looks up names: for people, not for a

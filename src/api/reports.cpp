@@ -5,7 +5,14 @@
 #include "report/stalls.hpp"
 #include "sched/sched.hpp"
 
-namespace gos::runtime {
+namespace gos {
+
+std::int64_t detail::set_stall_limit_ns(std::int64_t limit_ns) {
+  rt::ensure_started();
+  return rt::set_stall_limit(limit_ns);
+}
+
+namespace runtime {
 
 std::vector<stack_use_entry> stack_use() {
   rt::ensure_started();
@@ -22,13 +29,6 @@ std::string stack_use_report() {
   return rt::stack_use_text();
 }
 
-namespace detail {
-std::int64_t set_stall_limit_ns(std::int64_t limit_ns) {
-  rt::ensure_started();
-  return rt::set_stall_limit(limit_ns);
-}
-}  // namespace detail
-
 std::vector<stall> stalls() {
   std::vector<stall> found;
   for (const rt::stall_record& record : rt::collect_stalls()) {
@@ -40,4 +40,5 @@ std::vector<stall> stalls() {
   return found;
 }
 
-}  // namespace gos::runtime
+}  // namespace runtime
+}  // namespace gos
