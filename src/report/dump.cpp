@@ -11,6 +11,7 @@
 #include "panic/symbols.hpp"
 #include "platform/clock.hpp"
 #include "report/gather.hpp"
+#include "report/stalls.hpp"
 #include "sched/sched.hpp"
 
 namespace gos::rt {
@@ -256,6 +257,7 @@ void write_dump(const dump_options& options, bool first, dump_writer write, void
   frame_texts frames(options.runtime_frames);
   const stack_texts stacks(everybody, frames);
   const std::vector<group> groups = fold(everybody.all(), stacks.which());
+  const std::string stalls = stalls_text();
   piecewise out(write, argument);
   for (const group& members : groups) {
     if (!first) out.add("\n");
@@ -269,6 +271,7 @@ void write_dump(const dump_options& options, bool first, dump_writer write, void
     out.add(created_by(members));
   }
   if (options.runtime_frames) out.add(threads_text());
+  if (!stalls.empty()) out.add("\n" + stalls);
   out.flush();
 }
 

@@ -14,7 +14,6 @@
 #include "platform/thread.hpp"
 #include "sched/dump_request.hpp"
 #include "sched/sched.hpp"
-#include "sched/stack_use.hpp"
 #include "sched/stalls.hpp"
 #include "sched/watch.hpp"
 

@@ -101,6 +101,8 @@ TEST(Stalls, a_computation_is_noted_once_and_grows_until_it_ends) {
   EXPECT_EQ(last.front().goroutine, first.front().goroutine);
   EXPECT_GT(last.front().lasted, first.front().lasted);
   EXPECT_EQ(stalls_of("computes").front().lasted, last.front().lasted) << "an ended one does not grow";
+  const std::string dump = gos::runtime::stack_dump(true);
+  EXPECT_NE(dump.find("\ngoroutines that ran for long without entering the runtime, the last "), std::string::npos) << dump;
   const auto began = last.front().since;
   EXPECT_LT(began, std::chrono::system_clock::now());
   EXPECT_GT(began, std::chrono::system_clock::now() - 10min);
