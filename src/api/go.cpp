@@ -57,6 +57,7 @@ void run_main_body(void* storage) {
     rt::kernel_section kernel;
     rt::sleep_until(rt::monotonic_ns() + 100'000);
   }
+  rt::crash_wait();  // a report that has begun may take longer
   rt::race_release(call);
 }
 

@@ -141,6 +141,11 @@ void crash_begin() noexcept {
   start_limit();
 }
 
+void crash_wait() noexcept {
+  // relaxed: nothing else is looked at.
+  while (crashing.load(std::memory_order_relaxed) && !crashing_here) ::pause();
+}
+
 bool crash_is_mine() noexcept { return crashing_here; }
 
 void crash_limit(std::int64_t ns) noexcept {

@@ -48,6 +48,8 @@ extern pending_panics_function pending_panics;
 
 // Holds back every other crashing thread; the caller goes on to report and end the process. From now on the limit holds.
 void crash_begin() noexcept;
+// Returns unless another thread reports; then never, as that thread will end the process. For those who would end it first.
+void crash_wait() noexcept;
 // Is the calling thread the one that reports?
 bool crash_is_mine() noexcept;
 // The other goroutines, if the level wants them: as crash_part::the_others.

@@ -163,8 +163,15 @@ symbol_owner owner_of_name(std::string_view name) noexcept {
   return name.starts_with("3gos") ? symbol_owner::runtime : symbol_owner::user;
 }
 
+// Where our sources lay when they were compiled, `/.../src/`; empty if that is not known.
+constexpr std::string_view our_sources() noexcept {
+  constexpr std::string_view here = __FILE__, name = "panic/symbols.cpp";
+  return here.starts_with('/') && here.ends_with(name) ? here.substr(0, here.size() - name.size()) : std::string_view();
+}
+
 // By the file, for inlined calls, whose names have no scope. Headers lie where they were installed to.
 symbol_owner owner_of_file(std::string_view file) noexcept {
+  if (!our_sources().empty() && file.starts_with(our_sources())) return symbol_owner::runtime;
   if (file.find("/include/gossamer/") != std::string_view::npos) return symbol_owner::runtime;
   if (file.find("/include/c++/") != std::string_view::npos) return symbol_owner::standard;
   return symbol_owner::user;

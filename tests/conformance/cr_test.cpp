@@ -88,7 +88,7 @@ TEST(CR, CR_05_pending_panics_come_first) {
 }
 
 TEST(CR, CR_06_crashes_at_once_do_not_mix) {
-  for (int i = 0; i < rounds(15); ++i) {
+  for (int i = 0; i < rounds(6); ++i) {
     for (const char* mode : {"two-at-once", "eight-at-once"}) {
       const child_result r = crash(mode);
       std::smatch found;

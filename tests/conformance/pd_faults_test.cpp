@@ -48,7 +48,7 @@ TEST(PD, PD_20_a_fault_is_reported_and_kills_by_its_signal) {
 
 TEST(PD, PD_20_several_at_once_do_not_mix) {
   if (sanitized) GTEST_SKIP() << "the sanitizer's handler answers first";
-  for (int i = 0; i < rounds(10); ++i) {
+  for (int i = 0; i < rounds(5); ++i) {
     expect_fault("many", SIGSEGV, "SIGSEGV: segmentation violation", "write_to_nowhere");
     const child_result r = crash("fault-beside-panic");
     ASSERT_TRUE(r.signal == SIGSEGV || r.status == 2) << r;
