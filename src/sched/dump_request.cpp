@@ -78,7 +78,7 @@ bool handle(int signal, void (*handler)(int, siginfo_t*, void*)) noexcept {
   struct sigaction action {};
   action.sa_sigaction = handler;
   action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
-  ::sigemptyset(&action.sa_mask);
+  ::sigfillset(&action.sa_mask);  // sysmon may ask this very thread where it is: after the handler
   return kernel_action(signal, &action, nullptr) == 0;
 }
 

@@ -32,6 +32,12 @@ std::string part_of(const std::string& dump, const std::string& name) {
   return dump.substr(begin, dump.find("\n\n", at) - begin);
 }
 
+// What stands below a header with that state, up to the next empty line.
+std::string stack_of(const std::string& dump, const std::string& state) {
+  const std::size_t at = dump.find(" [" + state + "]:");
+  return at == std::string::npos ? std::string() : dump.substr(at, dump.find("\n\n", at) - at);
+}
+
 bool matches(const std::string& text, const std::string& pattern) { return std::regex_search(text, std::regex(pattern)); }
 
 [[gnu::noinline]] void wait_on(gos::chan<int> ch) {
@@ -96,7 +102,7 @@ TEST(CR, CR_12_at_level_crash_also_those_that_run) {
   EXPECT_TRUE(matches(plain.err, "\\[running\\]:\n\truns on another thread")) << plain;
   const child_result all = quit("spinning", {"GOS_TRACEBACK=crash"});
   EXPECT_EQ(all.signal, SIGABRT) << all;
-  EXPECT_TRUE(matches(all.err, "\\[running\\]:\n[^\n]*spin_in_vain")) << all;
+  EXPECT_NE(stack_of(all.err, "running").find("spin_in_vain"), std::string::npos) << all;
   EXPECT_TRUE(matches(all.err, "\nthread [0-9]+ \\[watchdog\\]\n")) << all;
 }
 
@@ -154,7 +160,7 @@ TEST(dump_signal, shows_those_that_run) {
   EXPECT_TRUE(eventually([&] {
     c.kill(SIGUSR2);
     c.read_until([](const child& x) { return x.err().find("spin_in_vain") != std::string::npos; }, 1s);
-    return matches(c.err(), "\\[running\\]:\n[^\n]*spin_in_vain");
+    return stack_of(c.err(), "running").find("spin_in_vain") != std::string::npos;
   })) << c.err();
 }
 
@@ -236,9 +242,9 @@ TEST(stack_dump, says_what_each_kind_of_wait_is_for) {
   expect("nil", "chan receive \\(nil chan\\)", "waits on a nil channel, for ever" + since);
   expect("nothing", "select \\(no cases\\)", "waits on nothing, for ever" + since);
   expect("choosing", "select",
-         "waits on receive from " + ch + ", or send to " + out + ", or a time" + since + ", at most 29 min 59 s more");
+         "waits on receive from " + ch + ", or send to " + out + ", or a time" + since + ", at most [0-9]+ min [0-9]+ s more");
   expect("locking", "sync.Mutex.Lock", "waits on sync.Mutex" + address + "\\(locked.*, 2 waiting\\).*" + since);
-  expect("limited", "sync.Mutex.Lock", "waits on sync.Mutex" + address + "\\(locked.*, 2 waiting\\).*" + since + ", at most 19 min 59 s more");
+  expect("limited", "sync.Mutex.Lock", "waits on sync.Mutex" + address + "\\(locked.*, 2 waiting\\).*" + since + ", at most [0-9]+ min [0-9]+ s more");
   expect("reading", "sync.RWMutex.RLock", "waits on sync.RWMutex" + address + "\\(held by a writer.*, 2 waiting\\).*" + since);
   expect("writing", "sync.RWMutex.Lock", "waits on sync.RWMutex" + address + "\\(held by a writer.*, 2 waiting\\).*" + since);
   expect("counting", "sync.WaitGroup.Wait", "waits on sync.WaitGroup" + address + "\\(counter 2, 1 waiting\\)" + since);
@@ -247,7 +253,7 @@ TEST(stack_dump, says_what_each_kind_of_wait_is_for) {
   expect("initialised", "sync.Once.Do", "waits on sync.Once" + address + "\\(1 waiting\\).*" + since);
   expect("joining", "join", "waits on the end of goroutine [0-9]+" + since);
   expect("polling", "IO wait", "waits on descriptor [0-9]+ to become readable" + since);
-  EXPECT_TRUE(matches(r.out, "\\[sleep\\]:\n\tsleeps" + since + ", at most 59 min 59 s more\n")) << r.out;
+  EXPECT_TRUE(matches(r.out, "\\[sleep\\]:\n\tsleeps" + since + ", at most [0-9]+ min [0-9]+ s more\n")) << r.out;
 }
 
 }  // namespace
