@@ -18,12 +18,16 @@ child_result crash(const std::string& mode, child::environment extra = {}) {
 const std::string one_stack =
     "\ngoroutine [0-9]+ \\[running\\]:( [^\n]*)?\n([^\t\n][^\n]*\n\t[^\n]+\n)+";
 
+// The other goroutines, which a fatal error shows, too.
+const std::string others = "(\ngoroutine [0-9]+ \\[[^\n]*\\]:[^\n]*\n(\t[^\n]+\n)?([^\t\n][^\n]*\n\t[^\n]+\n)*)*";
+
 // Exactly these panics, a blank line, the goroutine's stack, and nothing else; status 2.
 void expect_report(const std::string& mode, const std::string& panics, child::environment extra = {}) {
   const child_result r = crash(mode, std::move(extra));
   EXPECT_EQ(r.status, 2) << mode << '\n' << r;
   ASSERT_TRUE(r.err.starts_with(panics + "\n")) << mode << '\n' << r;
-  EXPECT_TRUE(std::regex_match(r.err.substr(panics.size() + 1), std::regex(one_stack))) << mode << '\n' << r;
+  const std::string stacks = panics.find("fatal error: ") == std::string::npos ? one_stack : one_stack + others;
+  EXPECT_TRUE(std::regex_match(r.err.substr(panics.size() + 1), std::regex(stacks))) << mode << '\n' << r;
 }
 
 // The text of the report up to the stacks.
