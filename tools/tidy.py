@@ -41,6 +41,7 @@ IMPLEMENTS = {
              "semaphore.hpp", "pool.hpp"},
     "chan": {"chan.hpp", "select.hpp"},
     "time": {"time.hpp"},
+    "report": {"runtime.hpp", "testing.hpp"},
     "context": {"context.hpp", "error_group.hpp", "task_group.hpp"},
     "signal": {"signal.hpp"},
     "net": {"net.hpp", "fd.hpp", "error.hpp"},

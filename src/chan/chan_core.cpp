@@ -110,6 +110,34 @@ std::byte* slot_any(const channel& ch, std::size_t index) noexcept {
   return base + offset_of_ring(*ch.type) + index * ch.type->size;
 }
 
+// Not in an anonymous namespace: stack traces know the runtime's own frames by their whole names.
+[[gnu::always_inline]] inline void send_by(detail::chan_core* core, void* element, const void* handle) {
+  if (GOS_UNLIKELY(core == nullptr)) nil_send();
+  channel& ch = static_cast<channel&>(*core);
+  kernel_enter();
+  ch.lock.lock();
+  waiter* woken;
+  const attempt result = try_send_locked(ch, element, woken);
+  if (GOS_UNLIKELY(result != attempt::done)) return send_slow(ch, element, result, handle);
+  ch.lock.unlock();
+  if (woken != nullptr) ready(woken->gp);
+  kernel_leave();
+}
+
+[[gnu::always_inline]] inline bool recv_by(detail::chan_core* core, void* to, const void* handle) {
+  if (GOS_UNLIKELY(core == nullptr)) nil_recv();
+  channel& ch = static_cast<channel&>(*core);
+  kernel_enter();
+  ch.lock.lock();
+  waiter* woken;
+  const attempt result = try_recv_locked(ch, to, woken);
+  if (GOS_UNLIKELY(result != attempt::done)) return recv_slow(ch, to, result, handle);
+  ch.lock.unlock();
+  if (woken != nullptr) ready(woken->gp);
+  kernel_leave();
+  return true;
+}
+
 }  // namespace gos::rt
 
 namespace gos::detail {
@@ -147,41 +175,10 @@ void chan_destroy(chan_core* core) noexcept {
   ::operator delete(static_cast<void*>(&ch), alignment);
 }
 
-namespace {
-
-[[gnu::always_inline]] inline void send(chan_core* core, void* element, const void* handle) {
-  if (GOS_UNLIKELY(core == nullptr)) nil_send();
-  channel& ch = static_cast<channel&>(*core);
-  kernel_enter();
-  ch.lock.lock();
-  waiter* woken;
-  const attempt result = try_send_locked(ch, element, woken);
-  if (GOS_UNLIKELY(result != attempt::done)) return send_slow(ch, element, result, handle);
-  ch.lock.unlock();
-  if (woken != nullptr) ready(woken->gp);
-  kernel_leave();
-}
-
-[[gnu::always_inline]] inline bool recv(chan_core* core, void* to, const void* handle) {
-  if (GOS_UNLIKELY(core == nullptr)) nil_recv();
-  channel& ch = static_cast<channel&>(*core);
-  kernel_enter();
-  ch.lock.lock();
-  waiter* woken;
-  const attempt result = try_recv_locked(ch, to, woken);
-  if (GOS_UNLIKELY(result != attempt::done)) return recv_slow(ch, to, result, handle);
-  ch.lock.unlock();
-  if (woken != nullptr) ready(woken->gp);
-  kernel_leave();
-  return true;
-}
-
-}  // namespace
-
-void chan_send(const chan_handle& by, void* element) { send(by.get(), element, &by); }
-void chan_send_on(chan_core* core, void* element) { send(core, element, nullptr); }
-bool chan_recv(const chan_handle& by, void* to) { return recv(by.get(), to, &by); }
-bool chan_recv_on(chan_core* core, void* to) { return recv(core, to, nullptr); }
+void chan_send(const chan_handle& by, void* element) { send_by(by.get(), element, &by); }
+void chan_send_on(chan_core* core, void* element) { send_by(core, element, nullptr); }
+bool chan_recv(const chan_handle& by, void* to) { return recv_by(by.get(), to, &by); }
+bool chan_recv_on(chan_core* core, void* to) { return recv_by(core, to, nullptr); }
 
 bool chan_try_send(chan_core* core, void* element) {
   if (GOS_UNLIKELY(core == nullptr)) return false;

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "platform/stack.hpp"
+#include "sched/inspect.hpp"
 
 namespace gos::rt {
 
@@ -62,19 +63,24 @@ class search {
   }
 
  private:
-  static constexpr std::size_t window_pages = 512;
+  static constexpr std::size_t window_pages = 4096;
 
   // Some pages from `at` on; returns where they end.
   std::uintptr_t window(std::uintptr_t at, std::uintptr_t high) {
     std::uint64_t pages[window_pages];
     const std::uintptr_t end = std::min(high, at + window_pages * page_);
+    stack_slot slot;
+    // Stacks are looked at one by one, by who knows how far they are in use.
+    if (stack_find(reinterpret_cast<const void*>(at), &slot, nullptr)) {
+      const std::uintptr_t slot_end = reinterpret_cast<std::uintptr_t>(slot.base) + slot.size;
+      return slot_end > at ? std::min(high, slot_end) : end;
+    }
     const auto wanted = static_cast<ssize_t>((end - at) / page_ * sizeof pages[0]);
     const bool known = pagemap_.fd >= 0 && ::pread(pagemap_.fd, pages, static_cast<std::size_t>(wanted),
                                                    static_cast<off_t>(at / page_ * sizeof pages[0])) == wanted;
     constexpr std::uint64_t present_or_swapped = std::uint64_t{3} << 62;
     for (std::size_t i = 0; at < end; at += page_, ++i) {
       if (known && (pages[i] & present_or_swapped) == 0) continue;
-      stack_slot slot;
       if (!stack_find(reinterpret_cast<const void*>(at), &slot, nullptr)) words(at, at + page_);
     }
     return end;
@@ -94,6 +100,7 @@ class search {
       if (target == nullptr) continue;
       const std::uintptr_t where = low + i * sizeof(std::uintptr_t);
       if ((where >= own && where < own + page_max) || ignored_.find(where) != nullptr) continue;
+      if (in_goroutine_record(reinterpret_cast<const void*>(where))) continue;
       hit_(target->owner, argument_);
     }
   }

@@ -118,6 +118,7 @@ std::vector<int> resting_threads(int about) {
   ids.push_back(thread_id());
   {
     spin_guard guard(sched.lock);
+    // relaxed: a number.
     for_each_resting_locked([&](const machine* mp) {
       if (ids.size() < ids.capacity()) ids.push_back(mp->thread.load(std::memory_order_relaxed));
     });

@@ -205,6 +205,15 @@ void inspect_goroutines(const inspect_options& options, void (*visit)(const goro
   inspection(options, visit, argument).all();
 }
 
+bool in_goroutine_record(const void* address) noexcept {
+  const auto first = reinterpret_cast<std::uintptr_t>(goroutine_at(0));
+  const auto at = reinterpret_cast<std::uintptr_t>(address);
+  const std::size_t index = (at - first) / sizeof(goroutine);
+  if (at < first || index >= goroutine_capacity()) return false;
+  const goroutine* gp = goroutine_at(index);
+  return address < static_cast<const void*>(gp->inline_closure) || state_of(gp) == goroutine_state::dead;
+}
+
 goroutine* goroutine_of_stack(const void* address) noexcept {
   stack_slot slot;
   if (!stack_find(address, &slot, nullptr)) return nullptr;

@@ -61,6 +61,9 @@ bool inspect_sees_stacks() noexcept;
 void inspect_goroutines(const inspect_options& options, void (*visit)(const goroutine_view& view, void* argument),
                         void* argument);
 
+// Whether the address lies in a goroutine's record, other than in the callable of one that exists: the runtime's memory.
+bool in_goroutine_record(const void* address) noexcept;
+
 // The goroutine in whose stack slot the address lies, or null. A snapshot.
 goroutine* goroutine_of_stack(const void* address) noexcept;
 

@@ -90,6 +90,20 @@ TEST(DL, DL_07_a_registered_signal_holds_it_back_the_package_does_not) {
   expect_deadlock("signals-linked");
 }
 
+TEST(DL, DL_09_threads_that_come_and_go_are_no_deadlock) {
+  gos::run([] {
+    for (int i = 0; i < 20; ++i) {
+      auto done = gos::make_chan<int>();
+      std::thread([=] {
+        std::this_thread::sleep_for(i % 2 == 0 ? 60ms : 1ms);
+        done.send(1);
+      }).detach();
+      gos::go([=] { ::usleep(1000); });
+      done.recv();
+    }
+  });
+}
+
 TEST(DL, DL_10_a_thread_that_could_still_help_holds_it_back) {
   NEEDS_THREADS();
   const child_result helped = run_mode("stranger-helps");
