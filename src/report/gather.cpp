@@ -10,6 +10,7 @@
 #include <memory>
 #include <unordered_map>
 
+#include "report/holders.hpp"
 #include "report/waits.hpp"
 
 namespace gos::rt {
@@ -52,6 +53,7 @@ class gathered::collector {
     one.parties = into_.parties_.size();
     into_.parties_.insert(into_.parties_.end(), s.note.parties(), s.note.parties() + s.note.parties_count());
     one.deadline_ns = s.note.deadline_ns();
+    one.stack_base = __atomic_load_n(&s.view.gp->stack_base, __ATOMIC_RELAXED);  // relaxed: a snapshot
     into_.all_.push_back(one);
   }
 
@@ -89,6 +91,7 @@ std::vector<Count> count_parties(std::vector<wait_note::parties_at> parties) {
             [](const auto& a, const auto& b) { return std::less<const void*>()(a.object, b.object); });
   std::vector<Count> counts;
   for (const wait_note::parties_at& p : parties) {
+    if (p.own == party::holder) continue;
     if (counts.empty() || counts.back().object != p.object) counts.push_back({p.object, 0, 0, 0});
     Count& c = counts.back();
     ++(p.own == party::any ? c.waiting : p.own == party::receiver ? c.receiving : c.sending);
@@ -105,6 +108,22 @@ gathered::gathered(inspect_options options) {
   std::sort(all_.begin(), all_.end(),
             [](const gathered_goroutine& a, const gathered_goroutine& b) { return a.view.id < b.view.id; });
   counts_ = count_parties<parties_count>(parties_);
+  if (std::none_of(parties_.begin(), parties_.end(), [](const auto& p) { return p.own == party::holder; })) return;
+  for (const gathered_goroutine& one : all_) {
+    if (one.stack_base != nullptr) owners_.push_back({one.stack_base, one.view.id});
+  }
+  if (const goroutine* gp = options.omit; gp != nullptr && gp->stack_base != nullptr) owners_.push_back({gp->stack_base, gp->id});
+  std::sort(owners_.begin(), owners_.end(), [](const auto& a, const auto& b) { return std::less<const std::byte*>()(a.base, b.base); });
+}
+
+std::string gathered::holder_text(const void* number) const {
+  const std::byte* const base = holder_stack(static_cast<detail::holder_word>(reinterpret_cast<std::uintptr_t>(number)));
+  if (base == nullptr) return " by a thread";
+  const auto at = std::lower_bound(owners_.begin(), owners_.end(), base, [](const stack_owner& owner, const std::byte* wanted) {
+    return std::less<const std::byte*>()(owner.base, wanted);
+  });
+  if (at == owners_.end() || at->base != base) return " by a goroutine that has ended";
+  return " by goroutine " + std::to_string(at->id);
 }
 
 std::string gathered::wait_text(const gathered_goroutine& one) const {
@@ -116,6 +135,10 @@ std::string gathered::wait_text(const gathered_goroutine& one) const {
       continue;
     }
     const wait_note::parties_at& p = parties_[next++];
+    if (p.own == party::holder) {
+      text += holder_text(p.object);
+      continue;
+    }
     const auto at = std::lower_bound(counts_.begin(), counts_.end(), p.object, [](const parties_count& count, const void* object) {
       return std::less<const void*>()(count.object, object);
     });

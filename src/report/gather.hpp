@@ -19,6 +19,7 @@ struct gathered_goroutine {
   std::size_t wait_text = 0;  // in gathered::texts
   std::size_t parties = 0;    // in gathered::parties, one for each mark in the text
   std::int64_t deadline_ns = goroutine::no_deadline_ns;
+  const std::byte* stack_base = nullptr;
 };
 
 class gathered {
@@ -42,6 +43,12 @@ class gathered {
  private:
   struct seen;
   class collector;
+  struct stack_owner {
+    const std::byte* base;
+    std::uint64_t id;
+  };
+  std::string holder_text(const void* number) const;
+
   struct parties_count {
     const void* object;
     std::uint32_t waiting;
@@ -55,6 +62,7 @@ class gathered {
   std::string texts_;
   std::vector<wait_note::parties_at> parties_;
   std::vector<parties_count> counts_;  // by object
+  std::vector<stack_owner> owners_;    // by stack; empty when nobody waits for a lock
 };
 
 }  // namespace gos::rt

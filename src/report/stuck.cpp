@@ -41,6 +41,7 @@
 #include "chan/describe.hpp"
 #include "report/references.hpp"
 #include "sched/inspect.hpp"
+#include "report/holders.hpp"
 #include "sync/holders.hpp"
 
 namespace gos::rt {
@@ -93,17 +94,9 @@ struct reference {
 
 // The goroutine on whose stack it is. on_slot: that is, or was, a goroutine's.
 const goroutine* holder_goroutine(detail::holder_word word, bool& on_slot) noexcept {
-  const goroutine* found = nullptr;
-  // The bits that were left out: of the page 2^31 and up to 2^48.
-  for (std::uintptr_t high = 0; high < 8; ++high) {
-    const std::uintptr_t page = (high << 31) | (word & ~detail::holder_mark);
-    const auto* const address = reinterpret_cast<const void*>(page << detail::holder_shift);
-    stack_slot slot;
-    if (address == nullptr || !stack_find(address, &slot, nullptr)) continue;
-    on_slot = true;
-    if (found == nullptr) found = goroutine_of_stack(slot.base);
-  }
-  return found;
+  const std::byte* const base = holder_stack(word);
+  on_slot = base != nullptr;
+  return on_slot ? goroutine_of_stack(base) : nullptr;
 }
 
 class analysis {

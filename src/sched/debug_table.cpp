@@ -26,6 +26,7 @@ static_assert(sizeof(machine::alive) == 1 && sizeof(machine::thread) == 4);
 static_assert(static_cast<int>(goroutine_state::dead) == 0 && static_cast<int>(goroutine_state::runnable) == 1);
 static_assert(static_cast<int>(goroutine_state::running) == 2 && static_cast<int>(goroutine_state::waiting) == 3);
 static_assert(static_cast<int>(goroutine_state::aged) == 4 && static_cast<int>(goroutine_state::scanned) == 5);
+static_assert(static_cast<int>(goroutine_state::examined) == 6);
 static_assert(goroutine_flag::fresh == 1 && goroutine_flag::locked == 2);
 
 static_assert(offsetof(debug_table, version) == 16 && offsetof(debug_table, size) == 20);

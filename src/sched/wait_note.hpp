@@ -13,8 +13,8 @@
 
 namespace gos::rt {
 
-// Who waits there: of the goroutines that wait for this object, those for the same end, or for either.
-enum class party : std::uint8_t { any, receiver, sender };
+// Who waits there: of the goroutines that wait for this object, those for the same end, or for either. Or who holds it.
+enum class party : std::uint8_t { any, receiver, sender, holder };
 
 class wait_note {
  public:
@@ -23,7 +23,7 @@ class wait_note {
   static constexpr char mark = '\1';  // in the text, where the n-th of parties() is to be told
 
   struct parties_at {
-    const void* object;
+    const void* object;  // of a holder: its number, see detail/holder.hpp
     party own;
   };
 
@@ -33,6 +33,10 @@ class wait_note {
   void add(const char* format, ...) noexcept __attribute__((format(printf, 2, 3)));
   // Here it is to be told how many wait for the object; `own` is for what the goroutine itself does.
   void mark_parties(const void* object, party own) noexcept;
+  // Here it is to be told who that is.
+  void mark_holder(std::uint32_t number) noexcept {
+    mark_parties(reinterpret_cast<const void*>(std::uintptr_t{number}), party::holder);
+  }
   // The wait ends then at the latest. The earliest counts.
   void limit(std::int64_t deadline_ns) noexcept {
     if (deadline_ns < deadline_ns_) deadline_ns_ = deadline_ns;

@@ -305,7 +305,10 @@ class detail::shared_mutex_object final : public detail::select_object {
     const std::uint32_t word = m.word_.load(std::memory_order_relaxed);  // relaxed: a snapshot
     note.add("sync.RWMutex %p (", static_cast<const void*>(&m));
     if ((word & writing) != 0) {
-      note.add("held by a writer");
+      note.add("held");
+      const detail::holder_word holder = m.writer_.load(std::memory_order_relaxed);  // relaxed: a snapshot
+      if (holder != 0) note.mark_holder(holder);
+      note.add(", writing");
     } else {
       note.add("held by %u readers", word & reader_mask);
     }

@@ -31,7 +31,7 @@ report report_of(const std::string& program, const std::string& mode, child::env
   for (std::string number; out >> number;) r.lines.push_back(number);
   std::istringstream in(r.result.err.substr(std::min(r.result.err.find("\n\ngoroutine "), r.result.err.size() - 2) + 2));
   std::getline(in, r.header);
-  for (std::string line; std::getline(in, line);) {
+  for (std::string line; std::getline(in, line) && !line.empty();) {  // after an empty line come others
     std::string place;
     std::getline(in, place);
     EXPECT_TRUE(place.starts_with('\t')) << line << '\n' << place << '\n' << r.result;

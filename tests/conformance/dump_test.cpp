@@ -243,10 +243,10 @@ TEST(stack_dump, says_what_each_kind_of_wait_is_for) {
   expect("nothing", "select \\(no cases\\)", "waits on nothing, for ever" + since);
   expect("choosing", "select",
          "waits on receive from " + ch + ", or send to " + out + ", or a time" + since + ", at most [0-9]+ min [0-9]+ s more");
-  expect("locking", "sync.Mutex.Lock", "waits on sync.Mutex" + address + "\\(locked.*, 2 waiting\\).*" + since);
-  expect("limited", "sync.Mutex.Lock", "waits on sync.Mutex" + address + "\\(locked.*, 2 waiting\\).*" + since + ", at most [0-9]+ min [0-9]+ s more");
-  expect("reading", "sync.RWMutex.RLock", "waits on sync.RWMutex" + address + "\\(held by a writer.*, 2 waiting\\).*" + since);
-  expect("writing", "sync.RWMutex.Lock", "waits on sync.RWMutex" + address + "\\(held by a writer.*, 2 waiting\\).*" + since);
+  expect("locking", "sync.Mutex.Lock", "waits on sync.Mutex" + address + "\\(locked by goroutine [0-9]+.*, 2 waiting\\).*" + since);
+  expect("limited", "sync.Mutex.Lock", "waits on sync.Mutex" + address + "\\(locked by goroutine [0-9]+.*, 2 waiting\\).*" + since + ", at most [0-9]+ min [0-9]+ s more");
+  expect("reading", "sync.RWMutex.RLock", "waits on sync.RWMutex" + address + "\\(held by goroutine [0-9]+, writing.*, 2 waiting\\).*" + since);
+  expect("writing", "sync.RWMutex.Lock", "waits on sync.RWMutex" + address + "\\(held by goroutine [0-9]+, writing.*, 2 waiting\\).*" + since);
   expect("counting", "sync.WaitGroup.Wait", "waits on sync.WaitGroup" + address + "\\(counter 2, 1 waiting\\)" + since);
   expect("changing", "sync.Cond.Wait", "waits on sync.Cond" + address + "\\(1 waiting\\)" + since);
   expect("acquiring", "semaphore acquire", "waits on semaphore" + address + "\\(1 of 5 free, 3 wanted, 1 waiting\\)" + since);

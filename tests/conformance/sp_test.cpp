@@ -231,6 +231,10 @@ TEST(SP, SP_09_ids_are_never_used_twice) {
   gos::go([=] { gate.recv(); });
 }
 
+[[gnu::noinline]] void third_place_that_spawns(gos::chan<void> gate) {
+  gos::go([=] { gate.recv(); });
+}
+
 // The `created by F in goroutine N` line of each goroutine in a dump, with the line of its place, by id.
 std::map<std::uint64_t, std::string> creators(const std::string& dump) {
   std::map<std::uint64_t, std::string> found;
@@ -255,7 +259,7 @@ TEST(SP, SP_09_a_goroutine_remembers_parent_and_place) {
     another_place_that_spawns(gate);
     gos::go([=] {
       parent_id.send(goroutine_id());
-      another_place_that_spawns(gate);
+      third_place_that_spawns(gate);
       gate.recv();
     });
     const std::uint64_t nested_parent = parent_id.recv().value();

@@ -16,7 +16,8 @@ enum class allocator { works, throws, faults, hangs };
 static std::atomic<allocator> now_it{allocator::works};
 static volatile std::uintptr_t nowhere = 16;
 
-void* operator new(std::size_t size) {
+// Not inlined: g++ would take new and delete for a mismatch.
+[[gnu::noinline]] void* operator new(std::size_t size) {
   switch (now_it.load()) {
     case allocator::works: break;
     case allocator::throws: throw std::bad_alloc();
@@ -27,9 +28,9 @@ void* operator new(std::size_t size) {
   if (void* memory = std::malloc(size)) return memory;
   throw std::bad_alloc();
 }
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return std::malloc(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return std::malloc(size); }
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace {
 
