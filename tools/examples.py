@@ -17,6 +17,7 @@ and for a header in tests/examples/<header>, at namespace scope. `<!-- not compi
 
 import re
 import sys
+import textwrap
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,7 +26,7 @@ STANDARD = """any atomic chrono csignal cstdio exception expected functional ios
 GIVEN = re.compile(r"<!-- given:(.*?)-->", re.DOTALL)
 LEFT_OUT = re.compile(r"<!-- not compiled:.*?-->", re.DOTALL)
 # A definition at namespace scope: a type, or a function whose body begins on this line.
-OUTSIDE = re.compile(r"^(struct|class|template|namespace|enum|static|inline)\b|^[\w:<>,*& ]+ \w+\([^()]*\) \{", re.MULTILINE)
+OUTSIDE = re.compile(r"^(struct|class|template|namespace|enum|static|inline|TEST)\b|^[\w:<>,*& ]+ \w+\([^()]*\) \{", re.MULTILINE)
 
 
 class Example:
@@ -79,7 +80,7 @@ def in_header(path):
             block.append(line[2:])
             continue
         if "".join(block).strip():
-            yield Example(path, start, "\n".join(block), given)
+            yield Example(path, start, textwrap.dedent("\n".join(block)), given)
         block = []
         if not line.startswith("//"):
             return
