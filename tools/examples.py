@@ -97,6 +97,7 @@ def unit():
     headers = sorted(p.name for p in (ROOT / "include/gossamer").glob("*.hpp"))
     yield "// Made by tools/examples.py.\n"
     yield "".join(f"#include <{name}>\n" for name in STANDARD)
+    yield "#define ADD_FAILURE() std::cerr\n"  # stands for GoogleTest, of which testing.hpp knows by this
     yield "".join(f"#include <gossamer/{name}>\n" for name in headers)
     yield "using namespace std::chrono_literals;\n"
     for number, example in enumerate(examples()):

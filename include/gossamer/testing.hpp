@@ -4,7 +4,7 @@
 //   #include <gossamer/testing.hpp>
 //
 //   TEST(Server, Stops) {
-//     const gos::testing::leak_check check;
+//     const gos::leak_check check;
 //     server s;
 //     s.stop();
 //   }
@@ -23,7 +23,7 @@
 
 #include <gossamer/detail/duration.hpp>
 
-namespace gos::testing {
+namespace gos {
 
 namespace detail {
 std::vector<std::uint64_t> goroutine_ids();
@@ -62,4 +62,4 @@ class [[nodiscard]] leak_check : public leak_check_to<detail::fails_the_test> {
 };
 #endif
 
-}  // namespace gos::testing
+}  // namespace gos

@@ -76,7 +76,7 @@ template <class F> void for_each_leak(std::int64_t longer_ns, const void* frame,
   return text;
 }
 
-std::vector<std::uint64_t> testing::detail::goroutine_ids() {
+std::vector<std::uint64_t> detail::goroutine_ids() {
   std::vector<std::uint64_t> ids;
   inspect_options options;
   options.stacks = false;
@@ -92,7 +92,7 @@ std::vector<std::uint64_t> testing::detail::goroutine_ids() {
   return ids;
 }
 
-std::string testing::detail::left_behind(const std::vector<std::uint64_t>& known, duration patience) {
+std::string detail::left_behind(const std::vector<std::uint64_t>& known, duration patience) {
   const auto is_new = [&known](std::uint64_t id) { return !std::binary_search(known.begin(), known.end(), id); };
   const auto left = [&] {
     const std::vector<std::uint64_t> ids = goroutine_ids();

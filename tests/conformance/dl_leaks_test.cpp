@@ -104,11 +104,11 @@ TEST(DL, DL_12_blocked_for_a_while) {
 // A test with this in its scope fails if it leaves goroutines behind.
 TEST(DL, DL_11_leak_check_says_who_was_left_behind) {
   gos::run([] {
-    const gos::testing::leak_check nothing_left;
+    const gos::leak_check nothing_left;
     std::string told;
     auto stop = gos::make_chan<int>();
     {
-      const gos::testing::leak_check_to check([&](const std::string& text) { told = text; }, 20ms);
+      const gos::leak_check_to check([&](const std::string& text) { told = text; }, 20ms);
       gos::go(gos::spawn_options{.name = "stays"}, [stop] { stop.recv(); });
       gos::go([] {});
     }
@@ -117,7 +117,7 @@ TEST(DL, DL_11_leak_check_says_who_was_left_behind) {
     stop.close();
     told.clear();
     {
-      const gos::testing::leak_check_to check([&](const std::string& text) { told = text; });
+      const gos::leak_check_to check([&](const std::string& text) { told = text; });
       gos::go([] { gos::sleep(5ms); });  // ends in time
     }
     EXPECT_EQ(told, "");
