@@ -307,6 +307,12 @@ TEST(Api, runtime) {
   const runtime::statistics numbers = runtime::stats();
   EXPECT_EQ(numbers.processors, runtime::max_procs());
   EXPECT_GE(runtime::set_max_threads(0), 1);
+  // 24 days: nothing that other tests left waits for so long.
+  EXPECT_EQ(runtime::leaks(std::chrono::hours(24 * 24)).size(), 0U);
+  EXPECT_EQ(runtime::leak_report(std::chrono::hours(24 * 24)), "");
+  [[maybe_unused]] const auto fields = [](const runtime::leak& l) -> std::pair<std::uint64_t, bool> {
+    return {l.goroutine, l.certain && l.text.empty()};
+  };
   runtime::lock_os_thread();
   runtime::unlock_os_thread();
 }
