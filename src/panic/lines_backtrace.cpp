@@ -9,6 +9,8 @@
 #include <atomic>
 #include <cstdint>
 
+#include "base/race.hpp"
+
 // Declared here, as its header lies in g++'s own folder, where other compilers do not look.
 extern "C" {
 struct backtrace_state;
@@ -53,6 +55,7 @@ int pass_on(void* data, std::uintptr_t, const char* file, int line, const char* 
 
 void find_lines(void* pc, line_visitor visit, void* argument) {
   visit_call call{visit, argument};
+  const race_ignore_scope quiet;  // libbacktrace synchronises in ways that TSan does not see
   if (backtrace_state* s = state()) {
     backtrace_pcinfo(s, reinterpret_cast<std::uintptr_t>(pc), pass_on, say_nothing, &call);
   }

@@ -31,6 +31,7 @@
 #include <cstdio>
 
 #include "base/assert.hpp"
+#include "base/race.hpp"
 #include "platform/environment.hpp"
 #include "platform/futex.hpp"
 #include "platform/syscall.hpp"
@@ -316,6 +317,7 @@ template <class F>
 void visit_resident(const stack_slot& slot, F f) noexcept {
   const std::size_t page = page_size();
   unsigned char present[256];
+  const race_ignore_scope quiet;  // the own stack, of which TSan does not know that it is new
   for (std::byte* at = slot.low(); at < slot.top();) {
     const std::size_t bytes = std::min(static_cast<std::size_t>(slot.top() - at), sizeof present * page);
     if (::mincore(at, bytes, present) != 0) return;

@@ -18,6 +18,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/race.hpp"
 #include "platform/syscall.hpp"
 
 namespace gos::rt {
@@ -52,7 +53,8 @@ bool is_sanitizers(int tid) noexcept {
   if (read_file(path, text, sizeof text) == 0) return false;
   const char* const blocked = std::strstr(text, "SigBlk:");
   if (blocked == nullptr) return false;
-  constexpr std::uint64_t unblockable = (std::uint64_t{1} << 8) | (std::uint64_t{1} << 18);  // SIGKILL, SIGSTOP
+  // SIGKILL, SIGSTOP, and the two that the C library keeps for itself
+  constexpr std::uint64_t unblockable = (std::uint64_t{1} << 8) | (std::uint64_t{1} << 18) | (std::uint64_t{3} << 31);
   constexpr std::uint64_t synchronous = std::uint64_t{1} << 30;                                          // SIGSYS, left open for sandboxes
   return (std::strtoull(blocked + 7, nullptr, 16) | unblockable | synchronous) == ~std::uint64_t{0};
 }
@@ -100,7 +102,10 @@ int thread_beyond(const int* sorted, std::size_t count) noexcept {
 }
 
 bool thread_watch::open() noexcept {
-  if (event_ < 0) event_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (event_ < 0) {
+    event_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    race_release(&event_);  // pairs with wake(): TSan takes the making of a descriptor for a write
+  }
   return event_ >= 0;
 }
 
@@ -143,6 +148,7 @@ bool thread_watch::sleep(std::int64_t timeout_ns) noexcept {
 
 void thread_watch::wake() noexcept {
   const int saved_errno = errno;
+  race_acquire(&event_);
   const std::uint64_t one = 1;
   const ssize_t written = ::write(event_, &one, sizeof one);
   static_cast<void>(written);  // full: then it is awake
