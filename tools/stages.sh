@@ -90,7 +90,11 @@ one_stage() {
     layering) stage layering release rules_only -L '^layering$' ;;
     headers) stage headers release headers.pair -L '^headers$' ;;
     examples) stage examples release all -L '^examples$' ;;
-    release) stage release release all -LE '^(layering|headers|examples)$' ;;
+    release)
+      given=${GOS_TEST_PROCS:-}
+      [ -z "$usual" ] || : "${GOS_TEST_PROCS:=1;8}"
+      stage release release all -LE '^(layering|headers|examples)$'
+      GOS_TEST_PROCS=$given ;;
     tsan)
       # ThreadSanitizer's shadow memory and a highly randomised address space do not go together.
       if setarch "$(uname -m)" -R true 2>/dev/null; then without_aslr="setarch $(uname -m) -R"; fi
@@ -108,7 +112,12 @@ test_stages() {
     *[!0-9]* | 0*) wrong "GOS_TEST_REPEAT is '$GOS_TEST_REPEAT'; give the number of times that the conformance tests run" ;;
     *) [ "$#" -gt 0 ] || set -- release ;;
   esac
-  [ "$#" -gt 0 ] || eval "set -- $usual_stages"
+  # Together the usual stages run with 1, 2, 4 and 8 processors; the stage release alone, and in all, with each of these.
+  usual=
+  if [ "$#" -eq 0 ]; then
+    usual=yes
+    eval "set -- $usual_stages"
+  fi
   [ "$*" != all ] || eval "set -- $stages"
   for name in "$@"; do
     case " $stages " in
@@ -135,7 +144,7 @@ test_stages() {
   missing=$(printf '%s\n' $missing | sort -u | tr '\n' ' ' | sed -e 's/ *$//' -e 's/^\(.\)/ \1/')
   install_missing "build and run the tests"
   mkdir -p "$build" || exit 1
-  jobs=$(($(nproc) + 1))  # many tests wait rather than compute
+  jobs=$(($(nproc) * 2))  # most tests wait rather than compute
   for name in "$@"; do one_stage "$name"; done
   printf '%d passed, %d failed\n' "$passed" "$failed"
   [ "$failed" -eq 0 ]
