@@ -95,6 +95,7 @@ void ended(machine* mp, goroutine* gp) noexcept {
   if (GOS_UNLIKELY(is_main)) main_ended(mp, gp);
   if (GOS_UNLIKELY(!stack_canary_intact(gp->stack()))) stack_overflowed(gp, gp->stack(), gp->stack().low());
   std::byte* const stack = gp->stack_base;
+  race_release(stack);  // as in goroutine_entry(), for what has run on it since
   const std::uint8_t stack_class = gp->stack_class;
   gp->flags = 0;
   gp->stack_base = nullptr;
