@@ -20,6 +20,7 @@
 #include <cstdint>
 
 #include "platform/stack.hpp"
+#include "platform/unwind.hpp"
 
 #ifndef AT_MINSIGSTKSZ
 #define AT_MINSIGSTKSZ 51
@@ -52,15 +53,6 @@ void* stack_pointer_of(void* ucontext) noexcept {
   return reinterpret_cast<void*>(context->uc_mcontext.gregs[REG_RSP]);
 #elif defined(__aarch64__)
   return reinterpret_cast<void*>(context->uc_mcontext.sp);
-#endif
-}
-
-void* pc_of(void* ucontext) noexcept {
-  auto* context = static_cast<ucontext_t*>(ucontext);
-#if defined(__x86_64__)
-  return reinterpret_cast<void*>(context->uc_mcontext.gregs[REG_RIP]);
-#elif defined(__aarch64__)
-  return reinterpret_cast<void*>(context->uc_mcontext.pc);
 #endif
 }
 
@@ -125,7 +117,7 @@ void call_previous(int signal, siginfo_t* info, void* ucontext) {
   const bool with_info = (previous.sa_flags & SA_SIGINFO) != 0;
   if (!with_info && previous.sa_handler == SIG_IGN && info->si_code <= 0) return;
   if (!with_info && (previous.sa_handler == SIG_DFL || previous.sa_handler == SIG_IGN)) {
-    return die_of({signal, info->si_code, info->si_addr, pc_of(ucontext), ucontext}, info);
+    return die_of({signal, info->si_code, info->si_addr, interrupted_pc(ucontext), ucontext}, info);
   }
   sigset_t ours;
   sigset_t theirs = previous.sa_mask;
@@ -151,7 +143,7 @@ void on_signal(int signal, siginfo_t* info, void* ucontext) {
   // acquire: pairs with: the store in signals_init().
   const overflow_handler handler = overflow_now.load(std::memory_order_acquire);
   if (overflow && handler != nullptr) {
-    handler({signal, info->si_code, info->si_addr, pc_of(ucontext), ucontext});
+    handler({signal, info->si_code, info->si_addr, interrupted_pc(ucontext), ucontext});
     die_by(signal, info);
   } else {
     call_previous(signal, info, ucontext);

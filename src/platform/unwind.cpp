@@ -44,6 +44,8 @@ _Unwind_Reason_Code take_frame(_Unwind_Context* context, void* argument) noexcep
 // Its frame is the first that the walk meets, then that of gos_unwind_through, then the place where the stack was left.
 void walk_from_here(void* argument) noexcept { _Unwind_Backtrace(take_frame, argument); }
 
+}  // namespace
+
 void* interrupted_pc(void* ucontext) noexcept {
   auto* context = static_cast<ucontext_t*>(ucontext);
 #if defined(__x86_64__)
@@ -52,8 +54,6 @@ void* interrupted_pc(void* ucontext) noexcept {
   return reinterpret_cast<void*>(context->uc_mcontext.pc);
 #endif
 }
-
-}  // namespace
 
 std::size_t unwind_stack(const switch_context& left, void** out, std::size_t capacity) noexcept {
   walk w{out, capacity, 0, reinterpret_cast<_Unwind_Ptr>(left.resume_address), 0};

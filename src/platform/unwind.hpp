@@ -23,6 +23,9 @@ std::size_t unwind_stack(const switch_context& left, void** out, std::size_t cap
 // The same of the calling thread's own stack, leaving out the first `skip` frames above the caller's.
 std::size_t unwind_here(void** out, std::size_t capacity, std::size_t skip) noexcept;
 
+// In a signal handler, given its ucontext_t: where the code stood that the signal interrupted.
+void* interrupted_pc(void* ucontext) noexcept;
+
 // In a signal handler, given its ucontext_t: of the code that the signal interrupted. The first address is made a
 // return address by adding 1, so that all are looked up alike.
 std::size_t unwind_interrupted(void* ucontext, void** out, std::size_t capacity) noexcept;

@@ -1,6 +1,6 @@
 // forks: the list of calls that a goroutine offers while it runs. See forks.hpp and include/gossamer/detail/fork.hpp.
 //
-// fork_join(f, g) links g into the list, runs f, and takes g back and runs it: some ten instructions, for nearly always nobody
+// fork_join(f, g) links g into the list, runs f, and takes g back and runs it: some sixty instructions, for nearly always nobody
 // has come for it. Who searches for work asks the machine as for its queues (share() in revoke.cpp), or takes by force while
 // it runs user code, and gets the oldest call, which in a tree of calls is the largest: it becomes a goroutine. The forker
 // then waits for that goroutine's end as for any other.
@@ -15,7 +15,7 @@
 //      apart by the list's newest, since everything newer has been taken back or taken away before.
 //
 // Rejected: a deque for each processor with atomic operations at both ends (Chase-Lev): its owner pays a full fence for each
-// call taken back, as much as the whole of this. Calls that stay behind on the processor when their goroutine moves: each
+// call taken back. Calls that stay behind on the processor when their goroutine moves: each
 // would have to be looked for in other processors' lists.
 #include "sched/forks.hpp"
 
