@@ -37,6 +37,7 @@ TEST(CR, CR_01_text_goroutine_stack_and_status) {
   expect_report("main", "panic: in main");
   expect_report("goroutine", "panic: in a goroutine");
   expect_report("dropped-handle", "panic: nobody joins");
+  expect_report("joined", "panic: joined");
   expect_report("runtime-error", "panic: send on closed channel");
   EXPECT_NE(crash("main").err.find("\n\ngoroutine 1 [running]:\n"), std::string::npos);
   EXPECT_TRUE(std::regex_search(crash("named").err, std::regex("\n\ngoroutine [0-9]+ \\[running\\]: worker\n")));
@@ -58,6 +59,10 @@ TEST(CR, CR_02_chains) {
   expect_report("same-value", "panic: message");
   expect_report("rethrown", "panic: caught and rethrown");
   expect_report("rethrown-pointer", "panic: kept");
+  expect_report("rethrown-exception", "panic: an exception [recovered, repanicked]");
+  expect_report("sandwich", "panic: outer [recovered]\n\tpanic: inner [recovered]\n\tpanic: outer");
+  expect_report("middle", "panic: inner [recovered]\n\tpanic: middle [recovered, repanicked]\n\tpanic: outer");
+  expect_report("destroyed-in-defer", "panic: first\n\tpanic: again");
 }
 
 TEST(CR, CR_03_values) {
@@ -163,6 +168,9 @@ TEST(CR, on_a_plain_thread_it_is_an_uncaught_exception) {
     EXPECT_TRUE(r.err.starts_with("panic: ")) << r;
     EXPECT_NE(r.err.find("\n\nthread [running]:\n"), std::string::npos) << r;
   }
+  const child_result r = crash("thread-caught");
+  EXPECT_EQ(r.status, 0) << r;
+  EXPECT_EQ(r.out, "caught\n");
 }
 
 }  // namespace

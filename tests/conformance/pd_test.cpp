@@ -1,7 +1,8 @@
 // Panic, defer, recover, goexit: contract section 12. How a process ends: modes of death/panic.cpp. What concerns the exception
-// state alone, PD-19, is eh_test.cpp; memory faults, PD-20, are pd_faults_test.cpp.
+// state alone, PD-19, is eh_test.cpp; goexit among panics, PD-10 and PD-11, is pd_goexit_test.cpp; memory faults, PD-20, are
+// pd_faults_test.cpp.
 #include "child.hpp"
-#include "fixture.hpp"
+#include "panics.hpp"
 
 #include <functional>
 #include <memory>
@@ -11,26 +12,6 @@
 using namespace gos_test;
 
 namespace {
-
-using strings = std::vector<std::string>;
-
-// Runs the body as main goroutine, and on the plain thread, where all of it holds too.
-template <class F> void both(F body) {
-  gos::run([&] { body(); });
-  body();
-}
-
-// The text of the panic that a deferred call sees.
-std::string seen() {
-  const auto panicked = gos::recover();
-  return panicked ? panicked->message() : "nothing";
-}
-
-template <class F> void in_goroutine(F f) {
-  gos::wait_group ended;
-  ended.go(f);
-  ended.wait();
-}
 
 child_result crash(const std::string& mode) { return run_child("death_panic", {mode}); }
 
@@ -43,7 +24,7 @@ void expect_end(const std::string& mode, const std::string& head) {
 TEST(PD, PD_01_last_in_first_out_by_return_panic_and_goexit) {
   for (const std::string how : {"return", "panic", "exception", "goexit"}) {
     gos::run([&] {
-      strings order;
+      lines order;
       in_goroutine([&] {
         gos::with_defer([&](gos::defer_stack& defer) {
           defer([&] { order.push_back(seen()); });
@@ -55,7 +36,7 @@ TEST(PD, PD_01_last_in_first_out_by_return_panic_and_goexit) {
         });
         order.push_back("after");
       });
-      strings expected = {"body"};
+      lines expected = {"body"};
       for (int i = 30; i-- > 0;) expected.push_back(std::to_string(i));
       expected.push_back(how == "panic" ? "a panic" : how == "exception" ? "an exception" : "nothing");
       if (how != "goexit") expected.push_back("after");
@@ -81,7 +62,7 @@ TEST(PD, PD_01_arguments_are_evaluated_at_the_defer_statement) {
 
 TEST(PD, PD_02_an_empty_callable_panics_when_it_would_run) {
   both([] {
-    strings order;
+    lines order;
     gos::with_defer([&](gos::defer_stack& defer) {
       defer([&] { order.push_back(seen()); });
       gos::with_defer([&](gos::defer_stack& inner) {
@@ -91,7 +72,7 @@ TEST(PD, PD_02_an_empty_callable_panics_when_it_would_run) {
       });
       order.push_back("went on");
     });
-    EXPECT_EQ(order, (strings{"deferred", "still runs", "invalid memory address or nil pointer dereference"}));
+    EXPECT_EQ(order, (lines{"deferred", "still runs", "invalid memory address or nil pointer dereference"}));
   });
 }
 
@@ -101,7 +82,7 @@ TEST(PD, PD_03_recover_concerns_the_panic_that_started_the_deferred_call) {
   both([] {
     // In the deferred call itself, and in a helper of it.
     EXPECT_EQ(panic_text([] { gos::panic("x"); }), "x");
-    strings order;
+    lines order;
     gos::with_defer([&](gos::defer_stack& defer) {
       defer([&] { order.push_back(helper()); });
       gos::panic("helped");
@@ -124,11 +105,11 @@ TEST(PD, PD_03_recover_concerns_the_panic_that_started_the_deferred_call) {
       defer([&] { order.push_back(panic_text([] { gos::panic("inner"); })); });
       gos::panic("again outer");
     });
-    EXPECT_EQ(order, (strings{"helped", "nothing", "outer", "not by name", "inner", "again outer"}));
+    EXPECT_EQ(order, (lines{"helped", "nothing", "outer", "not by name", "inner", "again outer"}));
   });
 }
 
-int result_of(strings& order) {
+int result_of(lines& order) {
   int result = 1;
   gos::with_defer([&](gos::defer_stack& defer) {
     defer([&] { order.push_back("last " + seen()); });
@@ -145,16 +126,16 @@ int result_of(strings& order) {
 
 TEST(PD, PD_04_after_a_recover_the_rest_runs_and_the_function_returns) {
   both([] {
-    strings order;
+    lines order;
     EXPECT_EQ(result_of(order), 70);
-    EXPECT_EQ(order, (strings{"first", "last nothing"}));
+    EXPECT_EQ(order, (lines{"first", "last nothing"}));
   });
 }
 
 TEST(PD, PD_05_a_second_recover_and_one_without_a_panic_are_empty) {
   both([] {
     EXPECT_FALSE(gos::recover());
-    strings order;
+    lines order;
     gos::with_defer([&](gos::defer_stack& defer) {
       defer([&] {
         order.push_back(seen());
@@ -163,7 +144,7 @@ TEST(PD, PD_05_a_second_recover_and_one_without_a_panic_are_empty) {
       gos::panic("once");
     });
     gos::with_defer([&](gos::defer_stack& defer) { defer([&] { order.push_back(seen()); }); });
-    EXPECT_EQ(order, (strings{"once", "nothing", "nothing"}));
+    EXPECT_EQ(order, (lines{"once", "nothing", "nothing"}));
   });
 }
 
@@ -181,14 +162,14 @@ TEST(PD, PD_06_a_nil_panic_is_a_runtime_error) {
 
 TEST(PD, PD_07_a_panic_in_a_deferred_call_replaces_the_older_one) {
   both([] {
-    strings order;
+    lines order;
     gos::with_defer([&](gos::defer_stack& defer) {
       defer([&] { order.push_back(seen()); });
       defer([&] { gos::panic("third"); });
       defer([&] { throw std::runtime_error("second"); });
       gos::panic("first");
     });
-    EXPECT_EQ(order, (strings{"third"}));
+    EXPECT_EQ(order, (lines{"third"}));
     // From frame to frame.
     EXPECT_EQ(panic_text([] {
                 gos::with_defer([](gos::defer_stack& outer) {
@@ -205,7 +186,7 @@ TEST(PD, PD_07_a_panic_in_a_deferred_call_replaces_the_older_one) {
 
 TEST(PD, PD_08_a_panic_within_a_deferred_call_leaves_the_outer_one) {
   both([] {
-    strings order;
+    lines order;
     gos::with_defer([&](gos::defer_stack& defer) {
       defer([&] { order.push_back(seen()); });
       defer([&] {
@@ -216,13 +197,13 @@ TEST(PD, PD_08_a_panic_within_a_deferred_call_leaves_the_outer_one) {
       });
       gos::panic("outer");
     });
-    EXPECT_EQ(order, (strings{"inner", "caught", "outer"}));
+    EXPECT_EQ(order, (lines{"inner", "caught", "outer"}));
   });
 }
 
 TEST(PD, PD_09_goexit_runs_deferred_calls_and_ends_its_goroutine_only) {
   gos::run([] {
-    strings order;
+    lines order;
     in_goroutine([&] {
       gos::with_defer([&](gos::defer_stack& outer) {
         outer([&] { order.push_back("outer " + seen()); });
@@ -234,37 +215,8 @@ TEST(PD, PD_09_goexit_runs_deferred_calls_and_ends_its_goroutine_only) {
       });
       order.push_back("went on");
     });
-    EXPECT_EQ(order, (strings{"inner nothing", "outer nothing"}));
+    EXPECT_EQ(order, (lines{"inner nothing", "outer nothing"}));
   });
-}
-
-TEST(PD, PD_10_a_panic_during_goexit) {
-  expect_end("after-goexit", "panic: hello");
-  gos::run([] {
-    strings order;
-    in_goroutine([&] {
-      gos::with_defer([&](gos::defer_stack& outermost) {
-        outermost([&] { order.push_back("outermost " + seen()); });
-        gos::with_defer([&](gos::defer_stack& outer) {
-          outer([&] { order.push_back(seen()); });
-          gos::with_defer([&](gos::defer_stack& defer) {
-            defer([] { gos::panic("during goexit"); });
-            gos::goexit();
-          });
-        });
-        order.push_back("went on");
-      });
-      order.push_back("went on");
-    });
-    EXPECT_EQ(order, (strings{"during goexit", "outermost nothing"}));
-  });
-}
-
-TEST(PD, PD_11_goexit_cancels_a_panic) {
-  const child_result r = crash("goexit-in-panic");
-  EXPECT_EQ(r.status, 0) << r;
-  EXPECT_EQ(r.out, "quiet\n");
-  EXPECT_EQ(r.err, "");
 }
 
 TEST(PD, PD_12_nobody_recovers_anothers_panic) {
@@ -346,6 +298,7 @@ TEST(PD, PD_15_no_bare_terminate_in_what_is_noexcept) {
 
 TEST(PD, PD_16_swallowing_is_fatal) {
   expect_end("swallowed-goexit", "fatal error: goexit swallowed by a catch (...) that does not rethrow");
+  expect_end("swallowed-goexit-later", "fatal error: goexit swallowed by a catch (...) that does not rethrow");
   expect_end("swallowed-panic", "fatal error: panic swallowed by a catch (...) that does not rethrow: important");
 }
 
@@ -385,9 +338,9 @@ TEST(PD, PD_17_destructors_first_and_the_stack_of_the_point) {
   both([] {
     using point_and_name = std::pair<void (*)(), const char*>;
     for (const auto& [point, name] : {point_and_name(panic_point, "panic_point"), point_and_name(throw_point, "throw_point")}) {
-      strings order;
+      lines order;
       struct tracer {
-        strings& to;
+        lines& to;
         ~tracer() { to.push_back("destructor"); }
       };
       std::string trace;
@@ -399,7 +352,7 @@ TEST(PD, PD_17_destructors_first_and_the_stack_of_the_point) {
         tracer inside{order};
         point();
       });
-      EXPECT_EQ(order, (strings{"destructor", "deferred"}));
+      EXPECT_EQ(order, (lines{"destructor", "deferred"}));
       EXPECT_NE(trace.substr(0, trace.find('\n')).find(name), std::string::npos) << trace;
     }
   });

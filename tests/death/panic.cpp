@@ -124,6 +124,10 @@ void eight_at_once(int how_many) {
   gos::chan<void>().recv();
 }
 
+struct panics_again_when_destroyed {
+  ~panics_again_when_destroyed() noexcept(false) { gos::panic("again"); }
+};
+
 const modes all = {
     {"main", [] { return gos::run([] { gos::panic("in main"); }); }},
     {"goroutine", [] { return crash([] { gos::panic("in a goroutine"); }); }},
@@ -366,6 +370,82 @@ const modes all = {
        gos::runtime::set_traceback(gos::runtime::traceback::crash);
        gos::runtime::set_traceback(gos::runtime::traceback::single);
        return crash([] { gos::panic("back again"); });
+     }},
+    {"joined", [] { return gos::run([] { gos::spawn([] { gos::panic("joined"); }).join(); }); }},
+    {"rethrown-exception", [] {
+       return crash([] {
+         gos::with_defer([](gos::defer_stack& defer) {
+           defer([] { gos::panic(*gos::recover()); });
+           throw std::runtime_error("an exception");
+         });
+       });
+     }},
+    {"sandwich", [] {
+       return crash([] {
+         gos::with_defer([](gos::defer_stack& outer) {
+           outer([] {
+             gos::recover();
+             gos::panic("outer");
+           });
+           gos::with_defer([](gos::defer_stack& inner) {
+             inner([] {
+               gos::recover();
+               gos::panic("inner");
+             });
+             gos::panic("outer");
+           });
+         });
+       });
+     }},
+    {"middle", [] {
+       return crash([] {
+         gos::with_defer([](gos::defer_stack& a) {
+           a([] {
+             gos::recover();
+             gos::panic("outer");
+           });
+           gos::with_defer([](gos::defer_stack& b) {
+             b([] { gos::panic(*gos::recover()); });
+             gos::with_defer([](gos::defer_stack& c) {
+               c([] {
+                 gos::recover();
+                 gos::panic("middle");
+               });
+               gos::panic("inner");
+             });
+           });
+         });
+       });
+     }},
+    {"swallowed-goexit-later", [] {
+       return crash([] {
+         gos::with_defer([](gos::defer_stack&) {
+           try {
+             gos::with_defer([](gos::defer_stack& defer) {
+               defer([] { throw std::runtime_error("takes goexit's place"); });
+               gos::goexit();
+             });
+           } catch (const std::exception&) {
+           }
+         });
+         wrong("went on");
+       });
+     }},
+    {"destroyed-in-defer", [] {
+       return crash([] {
+         gos::with_defer([](gos::defer_stack& defer) {
+           defer([] { panics_again_when_destroyed local; });
+           gos::panic("first");
+         });
+       });
+     }},
+    {"thread-caught", [] {
+       try {
+         gos::panic("caught");
+       } catch (...) {
+         std::puts("caught");
+       }
+       return 0;
      }},
 };
 

@@ -1,4 +1,5 @@
 // Goexit among panics and deferred calls: contract section 12, PD-09 to PD-11.
+#include "child.hpp"
 #include "panics.hpp"
 
 #include <stdexcept>
@@ -20,6 +21,12 @@ TEST(PD, PD_09_recover_is_empty_during_goexit) {
     EXPECT_EQ(order, (lines{"nothing"}));
   });
   EXPECT_EQ(panic_text([] { gos::goexit(); }), "goexit on a thread that is no goroutine");
+}
+
+TEST(PD, PD_10_a_panic_during_goexit_that_nobody_recovers) {
+  const child_result r = run_child("death_panic", {"after-goexit"});
+  EXPECT_EQ(r.status, 2) << r;
+  EXPECT_TRUE(r.err.starts_with("panic: hello\n\ngoroutine ")) << r;
 }
 
 TEST(PD, PD_10_goexit_goes_on_after_a_recover) {
@@ -67,6 +74,13 @@ TEST(PD, PD_10_goexit_goes_on_after_a_recover) {
     });
     EXPECT_EQ(order, (lines{"own", "call goes on"}));
   });
+}
+
+TEST(PD, PD_11_a_program_goes_on_quietly) {
+  const child_result r = run_child("death_panic", {"goexit-in-panic"});
+  EXPECT_EQ(r.status, 0) << r;
+  EXPECT_EQ(r.out, "quiet\n");
+  EXPECT_EQ(r.err, "");
 }
 
 TEST(PD, PD_11_goexit_cancels_a_panic) {
