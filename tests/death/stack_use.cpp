@@ -16,10 +16,15 @@ namespace {
   if (use(static_cast<const char*>(__builtin_frame_address(0)), kib * 1024) == 0) wrong("no stack used");
 }
 
+// Whether a spawn site is in `function`; the site goes on with a file, whose path may hold any word.
+bool is_in(const std::string& site, const std::string& function) {
+  return site == function || site.find("::" + function + "(") != std::string::npos;
+}
+
 // Prints an entry of the goroutines that were spawned in `function`: "60 of 256, 1000 goroutines, exact".
 void print_entry(const char* function) {
   for (const auto& entry : gos::runtime::stack_use()) {
-    if (entry.site.find(function) == std::string::npos) continue;
+    if (!is_in(entry.site, function)) continue;
     std::printf("%s: %zu of %zu KiB, %llu, %s\n", function, entry.highest_bytes / 1024, entry.limit_bytes / 1024,
                 static_cast<unsigned long long>(entry.goroutines), entry.exact ? "exact" : "estimated");
   }
