@@ -17,7 +17,7 @@
 
 #include "context/node.hpp"
 #include "net/fd.hpp"
-#include "net/kernel_calls.hpp"
+#include "io/kernel_calls.hpp"
 #include "net/resolve.hpp"
 
 namespace gos::net {

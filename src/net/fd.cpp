@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-#include "net/kernel_calls.hpp"
+#include "io/kernel_calls.hpp"
 
 namespace gos::rt {
 

@@ -12,7 +12,7 @@
 #include <gossamer/net.hpp>
 
 #include "net/address.hpp"
-#include "net/poll_desc.hpp"
+#include "io/poll_desc.hpp"
 
 namespace gos::rt {
 

@@ -1,7 +1,7 @@
 // fd_mutex: exclusion, hand-over in order, and that closing is reported to exactly one (NF-10, NF-11, NF-14).
 #include "fixture.hpp"
 
-#include "net/fd_mutex.hpp"
+#include "io/fd_mutex.hpp"
 
 namespace {
 

@@ -18,7 +18,7 @@
 #include <system_error>
 #include <utility>
 
-#include "net/kernel_calls.hpp"
+#include "io/kernel_calls.hpp"
 #include "park/park.hpp"
 #include "sched/poll_source.hpp"
 #include "sched/wait_note.hpp"

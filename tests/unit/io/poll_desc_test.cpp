@@ -6,7 +6,7 @@
 
 #include <gossamer/error.hpp>
 
-#include "net/poll_desc.hpp"
+#include "io/poll_desc.hpp"
 #include "platform/clock.hpp"
 
 namespace {

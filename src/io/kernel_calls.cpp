@@ -1,5 +1,5 @@
 // See kernel_calls.hpp.
-#include "net/kernel_calls.hpp"
+#include "io/kernel_calls.hpp"
 
 #include <fcntl.h>
 #include <poll.h>

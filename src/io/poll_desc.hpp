@@ -35,7 +35,7 @@
 #include <cstdint>
 #include <system_error>
 
-#include "net/fd_mutex.hpp"
+#include "io/fd_mutex.hpp"
 #include "park/park.hpp"
 #include "sched/poll_source.hpp"
 #include "sched/timers.hpp"

@@ -1,5 +1,5 @@
 // See fd_mutex.hpp.
-#include "net/fd_mutex.hpp"
+#include "io/fd_mutex.hpp"
 
 #include "base/assert.hpp"
 

@@ -1,12 +1,12 @@
 // See poll_desc.hpp.
-#include "net/poll_desc.hpp"
+#include "io/poll_desc.hpp"
 
 #include <gossamer/error.hpp>
 
 #include <cerrno>
 
 #include "base/assert.hpp"
-#include "net/kernel_calls.hpp"
+#include "io/kernel_calls.hpp"
 #include "platform/clock.hpp"
 #include "platform/poller.hpp"
 #include "sched/wait_note.hpp"
