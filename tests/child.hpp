@@ -52,7 +52,8 @@ inline std::ostream& operator<<(std::ostream& os, const child_result& r) {
 class child {
  public:
   using environment = std::vector<std::string>;  // "NAME=value"
-  enum class output { pipe, terminal };          // to a terminal, each line comes when it is printed
+  // To a terminal, each line comes when it is printed. shared_terminal: standard input is the same terminal.
+  enum class output { pipe, terminal, shared_terminal };
 
   explicit child(const std::string& program, std::vector<std::string> arguments = {}, environment extra = {},
                  output to = output::pipe) {
@@ -168,9 +169,13 @@ class child {
 
     int in[2], out[2], err[2];
     if (::pipe2(in, O_CLOEXEC) != 0 || ::pipe2(err, O_CLOEXEC) != 0 ||
-        (to == output::terminal ? open_terminal(out) : ::pipe2(out, O_CLOEXEC)) != 0) {
+        (to == output::pipe ? ::pipe2(out, O_CLOEXEC) : open_terminal(out)) != 0) {
       ADD_FAILURE() << "no pipe or no terminal";
       return;
+    }
+    if (to == output::shared_terminal) {
+      ::dup3(out[1], in[0], O_CLOEXEC);
+      ::dup3(out[0], in[1], O_CLOEXEC);
     }
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
