@@ -230,7 +230,7 @@ bool usable() noexcept {
   int answer = known.load(std::memory_order_relaxed);
   if (GOS_LIKELY(answer != unknown)) return answer == yes;
   answer = first_opens() ? yes : no;
-  known.store(answer, std::memory_order_relaxed);
+  known.store(answer, std::memory_order_relaxed);  // relaxed: as above
   return answer == yes;
 }
 
