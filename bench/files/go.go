@@ -8,7 +8,9 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
+	"time"
 	"unsafe"
 )
 
@@ -43,29 +45,37 @@ func aligned() []byte {
 	return twice[skip : skip+page]
 }
 
-func readBy(goroutines int, f *os.File, pages uint64) float64 {
-	return gobench.NsPerOp(func(n int) int {
-		each := n/goroutines + 1
-		var wg sync.WaitGroup
-		for g := range goroutines {
-			wg.Add(1)
-			go func() {
-				defer wg.Done()
-				buffer := aligned()
-				state := uint64(88172645463325252) + uint64(g)*7919
-				for range each {
-					state ^= state << 13
-					state ^= state >> 7
-					state ^= state << 17
-					number := state % pages
-					got, err := f.ReadAt(buffer, int64(number*page))
-					check(err == nil && got == page && binary.LittleEndian.Uint64(buffer) == number)
-				}
-			}()
-		}
-		wg.Wait()
-		return each * goroutines
-	})
+// readBy reads for the wanted time and reports the time and the processor time of a read.
+func readBy(goroutines int, f *os.File, pages uint64, metric string) {
+	var over atomic.Bool
+	var reads atomic.Int64
+	cpu := gobench.CPUSeconds()
+	start := time.Now()
+	var wg sync.WaitGroup
+	for g := range goroutines {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			buffer := aligned()
+			state := uint64(88172645463325252) + uint64(g)*7919
+			count := int64(0)
+			for ; !over.Load(); count++ {
+				state ^= state << 13
+				state ^= state >> 7
+				state ^= state << 17
+				number := state % pages
+				got, err := f.ReadAt(buffer, int64(number*page))
+				check(err == nil && got == page && binary.LittleEndian.Uint64(buffer) == number)
+			}
+			reads.Add(count)
+		}()
+	}
+	time.Sleep(gobench.Seconds())
+	over.Store(true)
+	wg.Wait()
+	count := float64(reads.Load())
+	gobench.Report("files", metric, float64(time.Since(start).Nanoseconds())/count, "ns")
+	gobench.Report("files", metric+"_cpu", (gobench.CPUSeconds()-cpu)*1e9/count, "ns")
 }
 
 func main() {
@@ -76,7 +86,7 @@ func main() {
 	cached, err := os.Open(path)
 	check(err == nil && os.Remove(path) == nil)
 	for _, goroutines := range []int{1, 16, 256} {
-		gobench.Report("files", "direct_"+strconv.Itoa(goroutines), readBy(goroutines, direct, uint64(pages)), "ns")
+		readBy(goroutines, direct, uint64(pages), "direct_"+strconv.Itoa(goroutines))
 	}
 	tasks, err := os.ReadDir("/proc/self/task")
 	check(err == nil)
@@ -84,6 +94,6 @@ func main() {
 	const few = 4096
 	_, err = io.ReadFull(cached, make([]byte, few*page))
 	check(err == nil)
-	gobench.Report("files", "cached_1", readBy(1, cached, few), "ns")
-	gobench.Report("files", "cached_16", readBy(16, cached, few), "ns")
+	readBy(1, cached, few, "cached_1")
+	readBy(16, cached, few, "cached_16")
 }

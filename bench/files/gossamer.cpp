@@ -46,24 +46,33 @@ std::string make_file(std::int64_t pages) {
   return made->name();
 }
 
-double read_by(int goroutines, gos::file& f, std::uint64_t pages) {
-  return bench::ns_per_op([&](std::int64_t n) {
-    const std::int64_t each = n / goroutines + 1;
-    gos::wait_group done;
-    for (int g = 0; g < goroutines; ++g) {
-      done.go([&f, each, pages, g] {
-        const auto buffer = std::make_unique<block>();
-        std::uint64_t state = 88172645463325252U + static_cast<std::uint64_t>(g) * 7919;
-        for (std::int64_t i = 0; i < each; ++i) {
-          const std::uint64_t number = next_random(state) % pages;
-          const auto got = f.read_at(number * page, std::as_writable_bytes(std::span(buffer->words)));
-          bench::check(got == page && buffer->words[0] == number, "files");
-        }
-      });
-    }
-    done.wait();
-    return each * goroutines;
-  });
+// For the wanted time; reports the time and the processor time of a read.
+void read_by(int goroutines, gos::file& f, std::uint64_t pages, const std::string& metric) {
+  const double seconds = bench::positive_from_environment("BENCH_SECONDS", 0.4);
+  std::atomic<bool> over{false};
+  std::atomic<std::int64_t> reads{0};
+  const double cpu = bench::cpu_seconds();
+  const double start = bench::now_seconds();
+  gos::wait_group done;
+  for (int g = 0; g < goroutines; ++g) {
+    done.go([&, g] {
+      const auto buffer = std::make_unique<block>();
+      std::uint64_t state = 88172645463325252U + static_cast<std::uint64_t>(g) * 7919;
+      std::int64_t count = 0;
+      for (; !over.load(std::memory_order_relaxed); ++count) {  // relaxed: seen sooner or later
+        const std::uint64_t number = next_random(state) % pages;
+        const auto got = f.read_at(number * page, std::as_writable_bytes(std::span(buffer->words)));
+        bench::check(got == page && buffer->words[0] == number, "files");
+      }
+      reads.fetch_add(count, std::memory_order_relaxed);  // relaxed: read after the wait
+    });
+  }
+  gos::sleep(std::chrono::duration<double>(seconds));
+  over.store(true, std::memory_order_relaxed);  // relaxed: as above
+  done.wait();
+  const auto count = static_cast<double>(reads.load(std::memory_order_relaxed));  // relaxed: as above
+  bench::report("files", metric.c_str(), (bench::now_seconds() - start) * 1e9 / count, "ns");
+  bench::report("files", (metric + "_cpu").c_str(), (bench::cpu_seconds() - cpu) * 1e9 / count, "ns");
 }
 
 int threads() {
@@ -81,15 +90,14 @@ int main(int argc, char** argv) {
     auto cached = gos::file::open(path);
     bench::check(gos::remove(path) && direct && cached, "files");
     for (const int goroutines : {1, 16, 256}) {
-      const double ns = read_by(goroutines, *direct, static_cast<std::uint64_t>(pages));
-      bench::report("files", ("direct_" + std::to_string(goroutines)).c_str(), ns, "ns");
+      read_by(goroutines, *direct, static_cast<std::uint64_t>(pages), "direct_" + std::to_string(goroutines));
     }
     bench::report("files", "threads", threads(), "threads");
     // The last that were written are in the page cache: read once before.
     constexpr std::uint64_t few = 4096;
     std::string all(few * page, '\0');
     bench::check(cached->read_full(std::span(all)).has_value(), "files");
-    bench::report("files", "cached_1", read_by(1, *cached, few), "ns");
-    bench::report("files", "cached_16", read_by(16, *cached, few), "ns");
+    read_by(1, *cached, few, "cached_1");
+    read_by(16, *cached, few, "cached_16");
   });
 }
