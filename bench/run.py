@@ -59,6 +59,7 @@ RUNTIMES = [
     Runtime("go", "go.go", "GOMAXPROCS", "Go"),
     Runtime("gossamer", "gossamer.cpp", "GOS_MAXPROCS", "gossamer"),
     Runtime("fork_join", "fork_join.cpp", "GOS_MAXPROCS", "fork_join"),
+    Runtime("threads", "threads.cpp", "GOS_MAXPROCS", "threads"),
     Runtime("boost_fiber", "boost_fiber.cpp", "BENCH_PROCS", "Boost.Fiber"),
     Runtime("epoll", "epoll.cpp", "BENCH_PROCS", "bare epoll"),
 ]
@@ -78,6 +79,7 @@ WORKLOADS = [
              without={"boost_fiber": "several GB and half a minute; see sleepers_100k"}),
     Workload("sleepers_100k", folder="sleepers", arguments=("100000",), quick_arguments=("100000",)),
     Workload("echo", processors=(1,), hidden=("rate",)),
+    Workload("files", arguments=("1024",), quick_arguments=("64",)),
 ]
 
 

@@ -1,4 +1,4 @@
-// Random reads of 4 KiB: by 1, 16 and 256 goroutines past the page cache (O_DIRECT), then by one from it.
+// Random reads of 4 KiB: by 1, 16 and 256 goroutines past the page cache (O_DIRECT), then by 1 and 16 from it.
 package main
 
 import (

@@ -1,7 +1,6 @@
-// Random reads of 4 KiB: by 1, 16 and 256 goroutines past the page cache (O_DIRECT), then by one from it.
+// Random reads of 4 KiB: by 1, 16 and 256 goroutines past the page cache (O_DIRECT), then by 1 and 16 from it.
 //
-// The argument is the size of the file in MiB; it lies in the folder BENCH_FILES (/var/tmp) and is removed in the end. GOS_DEBUG=nouring
-// takes the way of a kernel without io_uring.
+// The argument is the size of the file in MiB; it lies in the folder BENCH_FILES (/var/tmp) and is removed in the end.
 #include <fcntl.h>
 
 #include <gossamer/file.hpp>
