@@ -144,7 +144,7 @@ test_stages() {
   missing=$(printf '%s\n' $missing | sort -u | tr '\n' ' ' | sed -e 's/ *$//' -e 's/^\(.\)/ \1/')
   install_missing "build and run the tests"
   mkdir -p "$build" || exit 1
-  jobs=$(($(nproc) * 2))  # most tests wait rather than compute
+  jobs=$(($(nproc) * 3))  # most tests wait rather than compute
   for name in "$@"; do one_stage "$name"; done
   printf '%d passed, %d failed\n' "$passed" "$failed"
   [ "$failed" -eq 0 ]
