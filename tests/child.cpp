@@ -123,9 +123,13 @@ void child::start(const std::vector<std::string>& words, environment extra, outp
 
   int in[2], out[2], err[2];
   if (::pipe2(in, O_CLOEXEC) != 0 || ::pipe2(err, O_CLOEXEC) != 0 ||
-      (to == output::terminal ? open_terminal(out) : ::pipe2(out, O_CLOEXEC)) != 0) {
+      (to == output::pipe ? ::pipe2(out, O_CLOEXEC) : open_terminal(out)) != 0) {
     ADD_FAILURE() << "no pipe or no terminal";
     return;
+  }
+  if (to == output::shared_terminal) {
+    ::dup3(out[1], in[0], O_CLOEXEC);
+    ::dup3(out[0], in[1], O_CLOEXEC);
   }
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);

@@ -33,7 +33,8 @@ std::ostream& operator<<(std::ostream& os, const child_result& r);
 class child {
  public:
   using environment = std::vector<std::string>;  // "NAME=value"
-  enum class output { pipe, terminal };          // to a terminal, each line comes when it is printed
+  // To a terminal, each line comes when it is printed. shared_terminal: standard input is the same terminal.
+  enum class output { pipe, terminal, shared_terminal };
 
   explicit child(const std::string& program, std::vector<std::string> arguments = {}, environment extra = {},
                  output to = output::pipe);
