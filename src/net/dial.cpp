@@ -15,7 +15,7 @@
 
 #include <gossamer/net.hpp>
 
-#include "context/node.hpp"
+#include "context/follow.hpp"
 #include "net/fd.hpp"
 #include "io/kernel_calls.hpp"
 #include "net/resolve.hpp"
@@ -93,39 +93,6 @@ std::unexpected<error> given_up(const context& ctx, std::string context_text) {
   return std::unexpected(error(why, context_text, why == std::errc::timed_out ? "i/o timeout" : "operation was canceled"));
 }
 
-// Ends the connect of fd when ctx is over, while it lives.
-class interrupter {
- public:
-  interrupter(net_fd* fd, const context& ctx) {
-    if (!ctx.done()) return;
-    const auto finished = make_chan<void>();
-    take_back_ = after_func(ctx, [fd, finished] {
-      static_cast<void>(fd->set_deadlines(false, true, time_point::min()));
-      finished.close();
-    });
-    finished_ = finished;
-  }
-  ~interrupter() { stop(); }
-  interrupter(const interrupter&) = delete;
-  interrupter& operator=(const interrupter&) = delete;
-
-  // From now on fd is left alone. True if it was interrupted.
-  bool stop() {
-    if (!take_back_) return interrupted_;
-    if (!take_back_()) {
-      finished_.recv();
-      interrupted_ = true;
-    }
-    take_back_ = nullptr;
-    return interrupted_;
-  }
-
- private:
-  std::function<bool()> take_back_;
-  chan<void> finished_;
-  bool interrupted_ = false;
-};
-
 // resolve_address, given up when ctx is over. A question to the system cannot be taken back: it is left to a goroutine of
 // its own, which drops the answer.
 result<rt::target> resolve_within(const context& ctx, std::string_view network, std::string_view address) {
@@ -158,7 +125,9 @@ result<net_fd*> dial_one(std::string_view network, const endpoint& where, const 
     result<void> connected;
     bool interrupted = false;
     {
-      interrupter guard(fd.get(), ctx);
+      rt::follower guard(ctx, [socket = fd.get()] {
+        static_cast<void>(socket->set_deadlines(false, true, time_point::min()));
+      });
       connected = fd->connect(where);
       interrupted = guard.stop();
     }

@@ -31,6 +31,7 @@ constexpr debug_word known[] = {
     {"mprotectguards"},
     {"noguards"},
     {"nomembarrier"},
+    {"nopidfd"},
     {"nopwait2"},
     {"printstalls"},
     {"scheddetail", 1},
@@ -39,8 +40,10 @@ constexpr debug_word known[] = {
     {"stalls", any_number},
 };
 constexpr const char* known_text =
-    "crash_limit=MILLISECONDS, dump_signal=USR1, USR2 or a number, leaks, lockcheck, lockcheck=abort, migrate, mprotectguards, "
-    "noguards, nomembarrier, nopwait2, printstalls, scheddetail=0 or 1, schedtrace=MILLISECONDS, stackuse, "
+    "crash_limit=MILLISECONDS, dump_signal=USR1, USR2 or a number, leaks, lockcheck, lockcheck=abort, "
+    "migrate, mprotectguards, "
+    "noguards, nomembarrier, nopidfd, nopwait2, printstalls, scheddetail=0 or 1, schedtrace=MILLISECONDS, "
+    "stackuse, "
     "stalls=MILLISECONDS";
 
 // Cuts the first entry off the list.
