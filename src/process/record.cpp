@@ -7,6 +7,7 @@
 #include <csignal>
 #include <memory>
 
+#include "base/race.hpp"
 #include "io/lasting_pool.hpp"
 #include "platform/thread.hpp"
 #include "signal/text.hpp"
@@ -156,6 +157,7 @@ void process_record::retire() noexcept {
     spin_guard guard(lock_);
     over = over || look_locked();
     state_ = watched && !over ? state::orphaned : state::free;
+    race_release(this);  // TSan follows descriptors: event() comes after all that was done with this one
     if (state_ == state::orphaned) return;
   }
   if (watched) poll_unregister(notice_);
@@ -173,6 +175,7 @@ void process_record::event(poll_source* source, std::uint32_t) noexcept {
     if (record->state_ != state::orphaned || !record->look_locked()) return;
     record->state_ = state::free;
   }
+  race_acquire(record);
   poll_unregister(record->notice_);
   kernel_calls::close(record->notice_);
   pool.put_in_kernel(record);

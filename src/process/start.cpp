@@ -12,10 +12,11 @@
 #include <string>
 #include <vector>
 
+#include <gossamer/chan.hpp>
 #include <gossamer/context.hpp>
+#include <gossamer/detail/spawn.hpp>
 #include <gossamer/go.hpp>
 #include <gossamer/process.hpp>
-#include <gossamer/wait_group.hpp>
 
 #include "context/follow.hpp"
 #include "process/pipe.hpp"
@@ -249,10 +250,13 @@ result<collected> output(const command& what, const context& ctx) {
     static_cast<void>(started->out().close());
     static_cast<void>(started->err().close());
   });
-  wait_group errors;
-  errors.go([&] { read[1] = collect(started->err(), all.err); });
+  const auto errors_read = make_chan<void>();
+  detail::spawn_goroutine(nullptr, [&, errors_read] {
+    read[1] = collect(started->err(), all.err);
+    errors_read.close();
+  });
   read[0] = collect(started->out(), all.out);
-  errors.wait();
+  errors_read.recv();
   const bool closed = closing.stop();
   auto ended = started->wait();
   if (closed || (ended && ended->signal() == SIGKILL && ctx.err())) return given_up(ctx, what);
