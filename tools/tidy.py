@@ -21,7 +21,7 @@ FLOORS = [
     ["platform"],
     ["sched"],
     ["park"],
-    ["panic", "sync", "chan", "time", "context", "signal", "io", "file", "net", "report"],
+    ["panic", "sync", "chan", "time", "context", "signal", "io", "file", "net", "process", "report"],
     ["api"],
 ]
 PLACE = {folder: (level, index) for level, row in enumerate(FLOORS) for index, folder in enumerate(row)}
@@ -47,6 +47,7 @@ IMPLEMENTS = {
     "io": {"fd.hpp", "error.hpp", "buffered.hpp"},
     "file": {"file.hpp"},
     "net": {"net.hpp"},
+    "process": {"process.hpp"},
     "api": {"go.hpp", "fork_join.hpp", "runtime.hpp", "local.hpp"},
 }
 FOR_ALL = {"config.hpp"}
