@@ -1,4 +1,4 @@
-// fd: a socket: its descriptor, its addresses, and the loops "try, wait, try again" over poll_desc.
+// fd: a socket: its descriptor, its addresses, and the operations, in the loops of io/descriptor.hpp.
 //
 // A net_fd comes from a pool that is never given back to the allocator (poll_desc.hpp, INV4) and belongs to one handle.
 // INV1 network, local and remote do not change once the handle is handed out: error texts are made from them without a lock.
@@ -11,12 +11,13 @@
 
 #include <gossamer/net.hpp>
 
+#include "io/descriptor.hpp"
+#include "io/lasting_pool.hpp"
 #include "net/address.hpp"
-#include "io/poll_desc.hpp"
 
 namespace gos::rt {
 
-class net_fd {
+class net_fd : public pooled<net_fd> {
  public:
   net_fd() noexcept = default;
 
@@ -51,14 +52,6 @@ class net_fd {
   error failure(std::string_view operation, std::error_code code, const char* call = nullptr, std::size_t transferred = 0) const;
 
  private:
-  // How the tries of one operation ended: with a count, or with a cause.
-  struct attempt {
-    std::ptrdiff_t count = 0;
-    std::error_code cause;
-    bool from_call = false;  // the system call said so
-  };
-  template <class Call>
-  attempt try_until_done(direction d, Call call) noexcept;
   attempt read_piece(std::byte* buffer, std::size_t size) noexcept;
   attempt write_piece(const std::byte* data, std::size_t size) noexcept;
   void set_addresses_of(int fd) noexcept;
@@ -69,9 +62,6 @@ class net_fd {
   const char* network_ = "";
   net::endpoint local_;
   net::endpoint remote_;
-  net_fd* next_free_ = nullptr;
-
-  friend class net_fd_pool;
 };
 
 }  // namespace gos::rt
