@@ -78,7 +78,7 @@ result<target> resolve_address(std::string_view operation, std::string_view netw
     family = ip_family::v4;
   } else if (network == "tcp6") {
     family = ip_family::v6;
-  } else if (network != "tcp") {
+  } else if (network != "tcp" && network != "udp") {
     return std::unexpected(error(io_errc::unknown_network, prefix, "unknown network " + std::string(network)));
   }
   const bool here = operation == "dial";
