@@ -23,6 +23,7 @@ FLOORS = [
     ["park"],
     ["panic", "sync", "chan", "time", "context", "signal", "io", "net", "report"],
     ["api"],
+    ["hook"],
 ]
 PLACE = {folder: (level, index) for level, row in enumerate(FLOORS) for index, folder in enumerate(row)}
 
@@ -47,6 +48,7 @@ IMPLEMENTS = {
     "io": {"fd.hpp", "error.hpp"},
     "net": {"net.hpp"},
     "api": {"go.hpp", "fork_join.hpp", "runtime.hpp", "local.hpp"},
+    "hook": {"hook.hpp"},
 }
 FOR_ALL = {"config.hpp"}
 
