@@ -23,6 +23,7 @@ FLOORS = [
     ["park"],
     ["panic", "sync", "chan", "time", "context", "signal", "io", "file", "net", "process", "report"],
     ["api"],
+    ["hook"],
 ]
 PLACE = {folder: (level, index) for level, row in enumerate(FLOORS) for index, folder in enumerate(row)}
 
@@ -49,6 +50,7 @@ IMPLEMENTS = {
     "net": {"net.hpp"},
     "process": {"process.hpp"},
     "api": {"go.hpp", "fork_join.hpp", "runtime.hpp", "local.hpp"},
+    "hook": {"hook.hpp"},
 }
 FOR_ALL = {"config.hpp"}
 
