@@ -33,9 +33,15 @@ class spin_lock {
   spin_lock& operator=(const spin_lock&) = delete;
 
   [[gnu::always_inline]] void lock() noexcept {
-    // acquire: pairs with the store in unlock().
-    if (GOS_UNLIKELY(word_.exchange(1, std::memory_order_acquire) != 0)) lock_slow();
+    if (GOS_UNLIKELY(!lock_quick())) lock_slow();
   }
+
+  // lock() in two steps, for who calls the second in tail position. The first without a look before: it is expected to be free.
+  [[nodiscard]] [[gnu::always_inline]] bool lock_quick() noexcept {
+    // acquire: pairs with the store in unlock().
+    return word_.exchange(1, std::memory_order_acquire) == 0;
+  }
+  void lock_slow() noexcept;
 
   [[gnu::always_inline]] bool try_lock() noexcept {
     // relaxed: a look before the leap, the exchange decides. acquire: pairs with unlock().
@@ -48,8 +54,6 @@ class spin_lock {
   }
 
  private:
-  void lock_slow() noexcept;
-
   std::atomic<std::uint32_t> word_{0};
 };
 

@@ -253,6 +253,23 @@ void ready_displaced(processor* pp, goroutine* displaced) noexcept {
   }
 }
 
+bool leave_slow_with_true(machine* mp) noexcept {
+  kernel_leave_slow(mp);
+  return true;
+}
+
+bool ready_slow_and_leave(goroutine* gp) noexcept {
+  ready_slow(gp);
+  kernel_leave();
+  return true;
+}
+
+bool ready_displaced_and_leave(processor* pp, goroutine* displaced) noexcept {
+  ready_displaced(pp, displaced);
+  kernel_leave();
+  return true;
+}
+
 void give_way(machine* mp, goroutine* gp) noexcept {
   // relaxed: for dumps.
   gp->state.store(goroutine_state::runnable, std::memory_order_relaxed);
