@@ -29,6 +29,7 @@ constexpr debug_word known[] = {
     {"lockcheck=abort"},
     {"migrate"},
     {"mprotectguards"},
+    {"noalone"},
     {"noguards"},
     {"nomembarrier"},
     {"nopwait2"},
@@ -40,7 +41,7 @@ constexpr debug_word known[] = {
 };
 constexpr const char* known_text =
     "crash_limit=MILLISECONDS, dump_signal=USR1, USR2 or a number, leaks, lockcheck, lockcheck=abort, migrate, mprotectguards, "
-    "noguards, nomembarrier, nopwait2, printstalls, scheddetail=0 or 1, schedtrace=MILLISECONDS, stackuse, "
+    "noalone, noguards, nomembarrier, nopwait2, printstalls, scheddetail=0 or 1, schedtrace=MILLISECONDS, stackuse, "
     "stalls=MILLISECONDS";
 
 // Cuts the first entry off the list.
