@@ -29,6 +29,7 @@ constexpr debug_word known[] = {
     {"lockcheck=abort"},
     {"migrate"},
     {"mprotectguards"},
+    {"noalone"},
     {"noguards"},
     {"nomembarrier"},
     {"nopidfd"},
@@ -42,9 +43,8 @@ constexpr debug_word known[] = {
     {"systemdns"},
 };
 constexpr const char* known_text =
-    "crash_limit=MILLISECONDS, dump_signal=USR1, USR2 or a number, leaks, lockcheck, lockcheck=abort, "
-    "migrate, mprotectguards, "
-    "noguards, nomembarrier, nopidfd, nopwait2, nouring, printstalls, scheddetail=0 or 1, "
+    "crash_limit=MILLISECONDS, dump_signal=USR1, USR2 or a number, leaks, lockcheck, lockcheck=abort, migrate, mprotectguards, "
+    "noalone, noguards, nomembarrier, nopidfd, nopwait2, nouring, printstalls, scheddetail=0 or 1, "
     "schedtrace=MILLISECONDS, stackuse, stalls=MILLISECONDS, systemdns";
 
 // Cuts the first entry off the list.

@@ -112,7 +112,12 @@ void rest_in_poller(machine* mp, std::int64_t until_ns) noexcept {
   sched.poll_busy.store(false, std::memory_order_release);
   wake_up(mp);
   if (pp != nullptr) attach(mp, pp);
-  batch.deliver();  // to the own queues if there was a processor, else to the global queue
+  if (pp != nullptr) {
+    batch.deliver();  // to the own queues
+  } else {
+    crowd_section crowd;
+    batch.deliver();  // to the global queue
+  }
 }
 
 }  // namespace
@@ -126,13 +131,14 @@ void attach(machine* mp, processor* pp) noexcept {
   if (sysmon_sleeps()) sched.coarse_ns.store(monotonic_ns(), std::memory_order_relaxed);  // relaxed: told to people only
   mp->revoked.store(sched.normal, std::memory_order_release);  // release: pairs with ask_machine() and take_begin()
   sysmon_wake();
+  cross();
 }
 
 processor* detach(machine* mp) noexcept {
   processor* pp = mp->pp;
   // acq_rel: in kernel mode nobody is in the middle of taking; an unanswered request is dropped.
   mp->revoked.exchange(revoke_state::gone, std::memory_order_acq_rel);
-  pp->owner.store(nullptr, std::memory_order_relaxed);  // relaxed: published with the next owner
+  pp->owner.store(nullptr, std::memory_order_release);  // release: pairs with cross_slow()
   mp->pp = nullptr;
   return pp;
 }
@@ -142,6 +148,7 @@ processor* idle_processor_take_locked() noexcept {
   if (pp == nullptr) return nullptr;
   sched.idle_list = pp->idle_next;
   ++sched.changes;
+  alone_end_locked();
   // relaxed: readers take it as a hint; the lock orders the list.
   sched.idle_processors.fetch_sub(1, std::memory_order_relaxed);
   return pp;

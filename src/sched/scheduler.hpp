@@ -26,6 +26,7 @@
 #include "base/fatal.hpp"
 #include "base/spin.hpp"
 #include "platform/poller.hpp"
+#include "sched/alone.hpp"
 #include "sched/local_queue.hpp"
 #include "sched/machine.hpp"
 #include "sched/processor.hpp"
@@ -50,6 +51,8 @@ struct scheduler {
   std::uint8_t stack_class = 0;              // default; immutable after start
   bool migrate = false;                      // GOS_DEBUG=migrate; immutable after start
   std::uint8_t watched = 0;                  // watch_option; immutable after start
+  bool never_alone = false;                  // GOS_DEBUG=noalone; immutable after start
+  std::int64_t alone_after_ns = 1'000'000;   // tests change it before a run
   std::atomic<int> max_procs{0};
   std::atomic<int> processor_count{0};  // processors that exist; they never go away
 
@@ -63,8 +66,12 @@ struct scheduler {
   goroutine* free_goroutines = nullptr;     // under lock
   machine* births = nullptr;                // under lock: sysmon is to start their threads
   machine* foreigners = nullptr;            // under lock: the records of plain threads, linked by all_next
+  processor* alone_processor = nullptr;     // under lock: whose machine has been alone (alone.hpp)
+  std::uint64_t alone_changes = 0;          // under lock: `changes` when that was last considered
+  int crowd = 0;                            // under lock: how many may take object locks without a processor
   std::uint64_t changes = 0;                // under lock: grows when a processor stops being idle, or a thread parks or is woken
 
+  std::atomic<processor*> crossing{nullptr};  // whose machine must be seen outside kernel mode (alone.hpp)
   std::atomic<bool> poll_busy{false};  // somebody looks at the poller
   std::atomic<std::int64_t> last_poll_ns{0};
   std::atomic<bool> started{false};
@@ -142,6 +149,14 @@ void give_to_locked(machine* mp, goroutine* gp) noexcept;
 void global_push(goroutine* gp) noexcept;
 void global_push_list(goroutine_list& list) noexcept;
 void overflow(local_queue& queue) noexcept;  // a full one: moves the oldest half to the global queue
+
+// alone.cpp: before the first object_lock of a machine that has just got a processor, or of who has joined the crowd. Without
+// locks.
+[[gnu::always_inline]] inline void cross() noexcept {
+  // acquire: pairs with cross_slow() of who was here before.
+  processor* first = sched.crossing.load(std::memory_order_acquire);
+  if (GOS_UNLIKELY(first != nullptr)) cross_slow(first);
+}
 
 // find_runnable.cpp
 goroutine* find_runnable(machine* mp) noexcept;  // null: look at quit
