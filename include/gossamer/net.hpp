@@ -21,6 +21,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -209,6 +210,12 @@ class tcp_listener {
 
   // Waits for the next connection. Connections that were aborted before they could be accepted are passed over.
   result<tcp_conn> accept();
+  // The same for a server that shall live: where the process or the system has no descriptor or memory for another connection, it
+  // waits and tries again, after 5 ms, and after twice as long each time up to 1 s. Clients stay in the queue meanwhile. Each wait is
+  // told to `say`, without one to standard error: `accept tcp 127.0.0.1:9000: accept4: too many open files; retrying in 5ms`.
+  // close() and a deadline are noticed after the wait. Other failures are returned as accept() does. Source: Go net/http
+  // Server.Serve.
+  result<tcp_conn> accept_patiently(const std::function<void(std::string_view)>& say = nullptr);
   // Where it listens, with the real port if 0 was asked for. Also after close().
   endpoint address() const;
   // As stream_base::close(): the port can be listened on again at once.

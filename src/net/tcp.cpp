@@ -4,14 +4,31 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#include <gossamer/net.hpp>
+#include <algorithm>
+#include <chrono>
+#include <string>
 
+#include <gossamer/net.hpp>
+#include <gossamer/time.hpp>
+
+#include "base/fatal.hpp"
 #include "net/fd.hpp"
 #include "net/socket.hpp"
 
 namespace gos::net {
 
 using rt::no_handle;
+
+namespace {
+
+// Another time there may be enough.
+bool is_shortage(const error& e) noexcept {
+  const std::error_code code = e.code();
+  return code == std::errc::too_many_files_open || code == std::errc::too_many_files_open_in_system ||
+         code == std::errc::no_buffer_space || code == std::errc::not_enough_memory;
+}
+
+}  // namespace
 
 // --- tcp_conn -------------------------------------------------------------------------------------------------------
 
@@ -64,6 +81,19 @@ result<tcp_conn> tcp_listener::accept() {
   auto accepted = fd_->accept();
   if (!accepted) return std::unexpected(std::move(accepted.error()));
   return tcp_conn(*accepted);
+}
+
+result<tcp_conn> tcp_listener::accept_patiently(const std::function<void(std::string_view)>& say) {
+  constexpr std::chrono::milliseconds first(5), longest(1000);
+  for (auto pause = first;; pause = std::min(2 * pause, longest)) {
+    auto accepted = accept();
+    if (accepted || !is_shortage(accepted.error())) return accepted;
+    const std::string text =
+        accepted.error().message() + "; retrying in " + std::to_string(pause.count()) + "ms";
+    if (say) say(text);
+    else rt::write_error((text + '\n').c_str());
+    sleep(pause);
+  }
 }
 
 endpoint tcp_listener::address() const { return fd_ == nullptr ? endpoint() : fd_->local(); }

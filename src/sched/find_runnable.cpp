@@ -228,6 +228,7 @@ void poll_batch::deliver() noexcept {
 goroutine* find_runnable(machine* mp) noexcept {
   for (;;) {
     if (sched.exiting.load(std::memory_order_acquire)) stop_for_good();  // acquire: pairs with stop_for_exit()
+    if (mp->leaving) return nullptr;
     if (mp->quit.load(std::memory_order_relaxed)) {  // relaxed: own machine's word, decided under lock
       stop_searching(mp, false);
       if (mp->pp != nullptr) {

@@ -3,6 +3,8 @@
 //
 // The records are never freed, only used again: a waker may still be at the futex of a thread that
 // has gone on and ended.
+#include <unistd.h>
+
 #include <cstddef>
 #include <new>
 
@@ -46,7 +48,20 @@ machine* machine_of_stand_in(goroutine* gp) noexcept {
 
 }  // namespace
 
+// Of the runtime nothing is left in the child but memory, in which locks may be held by threads that are not there. Code that
+// stays out of it is not disturbed; who calls it all the same comes to foreign_adopt().
+void in_forked_child() noexcept {
+  sched.forked.store(true, std::memory_order_relaxed);  // relaxed: there is one thread
+  thread_self_set(&gos_thread_nobody);
+}
+
 machine* foreign_adopt() noexcept {
+  if (GOS_UNLIKELY(sched.forked.load(std::memory_order_relaxed))) {  // relaxed: as above
+    write_error(
+        "fatal error: gossamer in the child of a fork: nothing runs there; only exec or _exit may follow "
+        "(docs/processes.md)\n");
+    ::_exit(2);
+  }
   // Safe here: a plain thread is not switched away from.
   static thread_local thread_end end;
   ensure_started();

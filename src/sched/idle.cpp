@@ -14,6 +14,7 @@ machine* idle_machine_take_locked() noexcept {
   machine* mp = sched.idle_machines;
   if (mp == nullptr) return nullptr;
   sched.idle_machines = mp->idle_next;
+  --sched.idle_machine_count;
   mp->idle = false;
   return mp;
 }
@@ -22,12 +23,14 @@ void idle_machine_put_locked(machine* mp) noexcept {
   mp->idle = true;
   mp->idle_next = sched.idle_machines;
   sched.idle_machines = mp;
+  ++sched.idle_machine_count;
 }
 
 void idle_machine_remove_locked(machine* mp) noexcept {
   for (machine** link = &sched.idle_machines; *link != nullptr; link = &(*link)->idle_next) {
     if (*link == mp) {
       *link = mp->idle_next;
+      --sched.idle_machine_count;
       mp->idle = false;
       return;
     }
@@ -60,6 +63,29 @@ void sleeper_clear_locked(machine* mp) noexcept {
     sched.sleeper = nullptr;
     sched.sleeper_deadline_ns = never_ns;
   }
+}
+
+// Under lock: more machines rest than there are processors to run. They come from blocking calls.
+bool surplus_machines_locked() noexcept {
+  return sched.idle_machine_count >
+         sched.max_procs.load(std::memory_order_relaxed);  // relaxed: written under lock
+}
+
+// Under lock, for one that has just gone idle: when its thread is to end, if nobody has wanted it until then.
+std::int64_t end_of_patience_locked(const machine* mp) noexcept {
+  if (mp->home || !surplus_machines_locked()) return never_ns;
+  return monotonic_ns() +
+         sched.idle_thread_ns.load(std::memory_order_relaxed);  // relaxed: set by tests, before
+}
+
+// It has slept until the end of its patience. True: its thread ends, and nobody knows the machine as idle any more.
+bool ends_now(machine* mp) noexcept {
+  spin_guard guard(sched.lock);
+  if (!mp->idle || !surplus_machines_locked()) return false;
+  idle_machine_remove_locked(mp);
+  ++sched.changes;
+  mp->leaving = true;
+  return true;
 }
 
 // The machine is awake again: off the idle list, what it was given becomes its own.
@@ -299,11 +325,14 @@ void rest(machine* mp) noexcept {
   // One machine sleeps no longer than until the earliest timer, the others without a deadline (INV4).
   // Looked at no earlier than here: who added a timer and found us searching relies on this look.
   std::int64_t until_ns = never_ns;
+  std::int64_t patience_ns = never_ns;
   sched.lock.lock();
   const std::int64_t deadline_ns = earliest_timer_ns();
   if (deadline_ns < sched.sleeper_deadline_ns) {
     sched.sleeper = mp;
     sched.sleeper_deadline_ns = until_ns = deadline_ns;
+  } else if (mp->idle) {
+    patience_ns = end_of_patience_locked(mp);
   }
   sched.lock.unlock();
   bool expected = false;
@@ -323,7 +352,8 @@ void rest(machine* mp) noexcept {
     }
     sched.poll_busy.store(false, std::memory_order_release);  // release: pairs with the exchange above, of the next who looks
   }
-  sleep_machine(mp, until_ns);
+  sleep_machine(mp, until_ns != never_ns ? until_ns : patience_ns);
+  if (patience_ns != never_ns && ends_now(mp)) return;
   wake_up(mp);
 }
 
@@ -331,7 +361,11 @@ void wait_for_processor(machine* mp) noexcept {
   sched.lock.lock();
   processor* pp = idle_processor_take_locked();
   const bool quit = mp->quit.load(std::memory_order_relaxed);  // relaxed: under lock, as in rest()
-  if (pp == nullptr && !quit) idle_machine_put_locked(mp);
+  std::int64_t patience_ns = never_ns;
+  if (pp == nullptr && !quit) {
+    idle_machine_put_locked(mp);
+    patience_ns = end_of_patience_locked(mp);
+  }
   sysmon_note_locked();
   sched.lock.unlock();
   if (pp != nullptr) {
@@ -340,7 +374,8 @@ void wait_for_processor(machine* mp) noexcept {
   }
   if (quit) return;
   sysmon_wake();
-  sleep_machine(mp, never_ns);
+  sleep_machine(mp, patience_ns);
+  if (patience_ns != never_ns && ends_now(mp)) return;
   wake_up(mp);
 }
 

@@ -105,6 +105,7 @@ void start_locked() noexcept {
     }
   }
   std::atexit(stop_for_exit);
+  thread_on_fork(in_forked_child);
   if (!thread_start(sysmon_body, nullptr, "gos-sysmon", std::size_t{256} << 10)) {
     fatal("cannot start the watchdog thread: the system's limit on threads is reached (ulimit -u)");
   }
@@ -116,6 +117,7 @@ void start_locked() noexcept {
 // into the runtime. Those that are inside are waited for, a second in all. User code that never enters
 // cannot be stopped.
 void stop_for_exit() noexcept {
+  if (sched.forked.load(std::memory_order_relaxed)) return;  // relaxed: there is one thread, and no machine to stop
   machine* self_machine = this_machine();
   sched.exit_machine.store(self_machine, std::memory_order_relaxed);  // relaxed: published by exiting
   // seq_cst: pairs with find_runnable() and acquire_processor().

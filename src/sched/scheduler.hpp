@@ -60,6 +60,7 @@ struct scheduler {
   goroutine_list global;                    // under lock; global_size is its size
   processor* idle_list = nullptr;           // under lock
   machine* idle_machines = nullptr;         // under lock
+  int idle_machine_count = 0;               // under lock
   machine* sleeper = nullptr;               // under lock: who sleeps until sleeper_deadline_ns
   std::int64_t sleeper_deadline_ns = never_ns;  // under lock
   machine* poll_machine = nullptr;          // under lock: blocked in the poller
@@ -80,9 +81,12 @@ struct scheduler {
   std::atomic<bool> follows_default{false};  // max_procs changes with the default; written under start_lock
   std::atomic<int> sysmon_thread{0};         // its id; 0 before it runs
   std::atomic<int> max_threads{10000};
+  std::atomic<std::int64_t> idle_thread_ns{
+      10'000'000'000};                    // so long rest threads that nobody needs, before they end
   std::atomic<std::uint64_t> next_id{2};  // 1 is the first main goroutine
   std::atomic<std::uint64_t> foreign_started{0};  // goroutines spawned by plain threads, and main ones
   std::atomic<bool> exiting{false};
+  std::atomic<bool> forked{false};  // this is the child of a fork
   std::atomic<machine*> exit_machine{nullptr};
   std::atomic<int> exit_status{0};
   std::atomic<bool> eager_looks{false};    // tests set it: sysmon looks for a deadlock as often as it can
@@ -159,7 +163,7 @@ void overflow(local_queue& queue) noexcept;  // a full one: moves the oldest hal
 }
 
 // find_runnable.cpp
-goroutine* find_runnable(machine* mp) noexcept;  // null: look at quit
+goroutine* find_runnable(machine* mp) noexcept;  // null: look at quit and leaving
 bool poll_if_free() noexcept;                    // looks at the poller without waiting; true if events came
 std::int64_t earliest_timer_ns() noexcept;
 
@@ -215,6 +219,7 @@ std::int64_t trace_if_due(std::int64_t now_ns) noexcept;
 
 // foreign.cpp
 machine* foreign_adopt() noexcept;  // the calling plain thread meets the runtime
+void in_forked_child() noexcept;
 
 // shrink.cpp
 // Adds to shrunk what it gave back or will, next pass. False: the pass over all goroutines is complete, or cannot be made.
