@@ -21,8 +21,9 @@ FLOORS = [
     ["platform"],
     ["sched"],
     ["park"],
-    ["panic", "sync", "chan", "time", "context", "signal", "io", "file", "net", "report"],
+    ["panic", "sync", "chan", "time", "context", "signal", "io", "file", "net", "process", "report"],
     ["api"],
+    ["hook"],
 ]
 PLACE = {folder: (level, index) for level, row in enumerate(FLOORS) for index, folder in enumerate(row)}
 
@@ -47,7 +48,9 @@ IMPLEMENTS = {
     "io": {"fd.hpp", "error.hpp", "buffered.hpp"},
     "file": {"file.hpp"},
     "net": {"net.hpp"},
+    "process": {"process.hpp"},
     "api": {"go.hpp", "fork_join.hpp", "runtime.hpp", "local.hpp"},
+    "hook": {"hook.hpp"},
 }
 FOR_ALL = {"config.hpp"}
 

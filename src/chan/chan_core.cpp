@@ -1,10 +1,10 @@
 // chan_core: send, receive and close of a single channel (select.cpp: of several).
 //
 // Every operation is one frame: between the caller's code and the switch in park() lies no other
-// function, because each frame more costs 10 ns at wake-up. What must wait is called in tail position,
-// so that the registers it saves cost nothing where nobody waits; what is rare (nil, closed, odd
-// element sizes) is out of line. See channel.hpp for the invariants and transfer.hpp for the moves of
-// elements.
+// function, because each frame more costs 10 ns at wake-up. What must wait, and what is rare or large (the lock is taken,
+// elements of more than a word), is called in tail position: chan_send and chan_recv call nothing that returns to them, and
+// so they save no registers. That pays for the address of the handle, which they carry along for reports.
+// See channel.hpp for the invariants and transfer.hpp for the moves of elements.
 #include "chan/channel.hpp"
 
 #include <algorithm>
@@ -21,29 +21,9 @@ namespace gos::rt {
 
 using detail::element_kind;
 
-void move_element_any(const channel& ch, void* to, void* from) noexcept {
-  switch (ch.kind) {
-    case element_kind::raw_1:
-      std::memcpy(to, from, 1);
-      break;
-    case element_kind::raw_2:
-      std::memcpy(to, from, 2);
-      break;
-    case element_kind::raw_16:
-      std::memcpy(to, from, 16);
-      break;
-    case element_kind::object:
-      ch.type->move(to, from);
-      break;
-    default:
-      std::memcpy(to, from, ch.type->size);
-      break;
-  }
-}
-
-void relocate_element_any(const channel& ch, void* to, void* from) noexcept {
-  if (ch.kind == element_kind::object) ch.type->relocate(to, from);
-  else move_element_any(ch, to, from);
+void move_bytes(const channel& ch, void* to, const void* from) noexcept {
+  if (ch.kind == element_kind::raw_16) std::memcpy(to, from, 16);
+  else std::memcpy(to, from, ch.type->size);
 }
 
 namespace {
@@ -88,6 +68,11 @@ std::size_t alignment_of(const detail::element_type& type) noexcept {
     kernel_leave();
     return false;
   }
+  if (GOS_UNLIKELY(try_source_locked(ch, to))) {
+    ch.lock.unlock();
+    kernel_leave();
+    return true;
+  }
   chan_waiter me;
   me.gp = self();
   me.data = to;
@@ -110,32 +95,44 @@ std::byte* slot_any(const channel& ch, std::size_t index) noexcept {
   return base + offset_of_ring(*ch.type) + index * ch.type->size;
 }
 
-// Not in an anonymous namespace: stack traces know the runtime's own frames by their whole names.
-[[gnu::always_inline]] inline void send_by(detail::chan_core* core, void* element, const void* handle) {
-  if (GOS_UNLIKELY(core == nullptr)) nil_send();
-  channel& ch = static_cast<channel&>(*core);
-  kernel_enter();
-  ch.lock.lock();
+// The whole operation on the locked channel, in kernel mode.
+template <elements known> [[gnu::noinline]] void send_locked(channel& ch, void* element, const void* handle) {
   waiter* woken;
-  const attempt result = try_send_locked(ch, element, woken);
+  const attempt result = try_send_locked<known>(ch, element, woken);
   if (GOS_UNLIKELY(result != attempt::done)) return send_slow(ch, element, result, handle);
   ch.lock.unlock();
   if (woken != nullptr) ready(woken->gp);
   kernel_leave();
 }
 
-[[gnu::always_inline]] inline bool recv_by(detail::chan_core* core, void* to, const void* handle) {
-  if (GOS_UNLIKELY(core == nullptr)) nil_recv();
-  channel& ch = static_cast<channel&>(*core);
-  kernel_enter();
-  ch.lock.lock();
+template <elements known> [[gnu::noinline]] bool recv_locked(channel& ch, void* to, const void* handle) {
   waiter* woken;
-  const attempt result = try_recv_locked(ch, to, woken);
+  const attempt result = try_recv_locked<known>(ch, to, woken);
   if (GOS_UNLIKELY(result != attempt::done)) return recv_slow(ch, to, result, handle);
   ch.lock.unlock();
   if (woken != nullptr) ready(woken->gp);
   kernel_leave();
   return true;
+}
+
+// Those whose entry into kernel mode, or whose lock, was not to be had at once.
+[[gnu::noinline]] void send_contended(channel& ch, void* element, const void* handle) {
+  ch.lock.lock_slow();
+  send_locked<elements::any>(ch, element, handle);
+}
+[[gnu::noinline]] bool recv_contended(channel& ch, void* to, const void* handle) {
+  ch.lock.lock_slow();
+  return recv_locked<elements::any>(ch, to, handle);
+}
+[[gnu::noinline]] void send_revoked(channel& ch, void* element, const void* handle, machine* mp) {
+  kernel_enter_slow(mp);
+  ch.lock.lock();
+  send_locked<elements::any>(ch, element, handle);
+}
+[[gnu::noinline]] bool recv_revoked(channel& ch, void* to, const void* handle, machine* mp) {
+  kernel_enter_slow(mp);
+  ch.lock.lock();
+  return recv_locked<elements::any>(ch, to, handle);
 }
 
 }  // namespace gos::rt
@@ -166,7 +163,7 @@ void chan_destroy(chan_core* core) noexcept {
   if (ch.kind == element_kind::object) {
     // relaxed: nobody else has a handle any more.
     for (std::size_t left = ch.count.load(std::memory_order_relaxed); left != 0; --left) {
-      ch.type->destroy(slot(ch, ch.first));
+      ch.type->destroy(slot<elements::any>(ch, ch.first));
       advance_first(ch);
     }
   }
@@ -175,10 +172,50 @@ void chan_destroy(chan_core* core) noexcept {
   ::operator delete(static_cast<void*>(&ch), alignment);
 }
 
-void chan_send(const chan_handle& by, void* element) { send_by(by.get(), element, &by); }
-void chan_send_on(chan_core* core, void* element) { send_by(core, element, nullptr); }
-bool chan_recv(const chan_handle& by, void* to) { return recv_by(by.get(), to, &by); }
-bool chan_recv_on(chan_core* core, void* to) { return recv_by(core, to, nullptr); }
+void chan_send(const chan_handle& by, void* element) {
+  if (GOS_UNLIKELY(by.get() == nullptr)) nil_send();
+  channel& ch = static_cast<channel&>(*by.get());
+  machine* mp;
+  if (GOS_UNLIKELY(!kernel_enter_quick(mp))) return send_revoked(ch, element, &by, mp);
+  if (GOS_UNLIKELY(!ch.lock.lock_quick())) return send_contended(ch, element, &by);
+  if (!is_quick(ch)) return send_locked<elements::not_quick>(ch, element, &by);
+  waiter* woken;
+  const attempt result = try_send_locked<elements::quick>(ch, element, woken);
+  if (GOS_UNLIKELY(result != attempt::done)) return send_slow(ch, element, result, &by);
+  ch.lock.unlock();
+  if (woken != nullptr) static_cast<void>(ready_and_leave(mp, woken->gp));
+  else static_cast<void>(leave_with_true(mp));
+}
+
+bool chan_recv(const chan_handle& by, void* to) {
+  if (GOS_UNLIKELY(by.get() == nullptr)) nil_recv();
+  channel& ch = static_cast<channel&>(*by.get());
+  machine* mp;
+  if (GOS_UNLIKELY(!kernel_enter_quick(mp))) return recv_revoked(ch, to, &by, mp);
+  if (GOS_UNLIKELY(!ch.lock.lock_quick())) return recv_contended(ch, to, &by);
+  if (!is_quick(ch)) return recv_locked<elements::not_quick>(ch, to, &by);
+  waiter* woken;
+  const attempt result = try_recv_locked<elements::quick>(ch, to, woken);
+  if (GOS_UNLIKELY(result != attempt::done)) return recv_slow(ch, to, result, &by);
+  ch.lock.unlock();
+  return woken != nullptr ? ready_and_leave(mp, woken->gp) : leave_with_true(mp);
+}
+
+void chan_send_on(chan_core* core, void* element) {
+  if (GOS_UNLIKELY(core == nullptr)) nil_send();
+  channel& ch = static_cast<channel&>(*core);
+  kernel_enter();
+  ch.lock.lock();
+  send_locked<elements::any>(ch, element, nullptr);
+}
+
+bool chan_recv_on(chan_core* core, void* to) {
+  if (GOS_UNLIKELY(core == nullptr)) nil_recv();
+  channel& ch = static_cast<channel&>(*core);
+  kernel_enter();
+  ch.lock.lock();
+  return recv_locked<elements::any>(ch, to, nullptr);
+}
 
 bool chan_try_send(chan_core* core, void* element) {
   if (GOS_UNLIKELY(core == nullptr)) return false;
@@ -187,7 +224,7 @@ bool chan_try_send(chan_core* core, void* element) {
     kernel_section kernel;
     ch.lock.lock();
     waiter* woken;
-    const attempt result = try_send_locked(ch, element, woken);
+    const attempt result = try_send_locked<elements::any>(ch, element, woken);
     ch.lock.unlock();
     if (woken != nullptr) ready(woken->gp);
     if (GOS_LIKELY(result != attempt::closed)) return result == attempt::done;
@@ -211,7 +248,7 @@ recv_outcome chan_try_recv(chan_core* core, void* to) noexcept {
   kernel_section kernel;
   ch.lock.lock();
   waiter* woken;
-  const attempt result = try_recv_locked(ch, to, woken);
+  const attempt result = try_recv_locked<elements::any>(ch, to, woken);
   ch.lock.unlock();
   if (woken != nullptr) ready(woken->gp);
   if (GOS_LIKELY(result == attempt::done)) return recv_outcome::received;

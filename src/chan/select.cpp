@@ -143,13 +143,13 @@ template <bool locks>
     if constexpr (locks) ch.lock.lock();
     attempt result;
     if (arm.kind == select_kind::recv) {
-      result = try_recv_locked(ch, element, woken);
+      result = try_recv_locked<elements::any>(ch, element, woken);
     } else if (GOS_UNLIKELY(arm.construct != nullptr)) {
       if constexpr (locks) ch.lock.unlock();
       chosen = {i, verdict::needs_value};
       return true;
     } else {
-      result = try_send_locked(ch, arm.element_to_send(), woken);
+      result = try_send_locked<elements::any>(ch, arm.element_to_send(), woken);
     }
     if constexpr (locks) ch.lock.unlock();
     if (GOS_LIKELY(result != attempt::blocks)) {
@@ -266,11 +266,11 @@ class joined_objects {
   return found;
 }
 
-// What dumps say of the wait: an object that is waited for alone, or with a limit, names itself.
+// What dumps say of the wait: an object that is waited for alone, or with limits, names itself.
 [[gnu::cold]] void park_for_object(const select_arm* const* arms, std::size_t arm_count,
                                    const select_tables& tables) noexcept {
-  const bool limited = arm_count == 2 && (arms[1]->flags & detail::select_flag::limit) != 0;
-  if (tables.objects[0] == nullptr || (arm_count != 1 && !limited)) {
+  const auto is_limit = [](const select_arm* arm) { return (arm->flags & detail::select_flag::limit) != 0; };
+  if (tables.objects[0] == nullptr || !std::all_of(arms + 1, arms + arm_count, is_limit)) {
     const waiting_arms wait{arms, arm_count, tables.objects, nullptr};
     return park(wait_reason::select, &wait);
   }
@@ -360,7 +360,7 @@ bool take_drawn(const select_arm& arm, std::uint32_t i, choice& chosen) noexcept
   kernel_section kernel;
   waiter* woken = nullptr;
   ch.lock.lock();
-  const attempt result = try_send_locked(ch, arm.element_to_send(), woken);
+  const attempt result = try_send_locked<elements::any>(ch, arm.element_to_send(), woken);
   ch.lock.unlock();
   if (woken != nullptr) ready(woken->gp);
   chosen = {i, result == attempt::done ? verdict::taken : verdict::closed};

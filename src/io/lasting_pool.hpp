@@ -39,6 +39,11 @@ class lasting_pool {
   void put(T* object) noexcept {
     race_release(this);
     kernel_section kernel;
+    put_in_kernel(object);
+  }
+
+  // The same for who is in the runtime already.
+  void put_in_kernel(T* object) noexcept {
     spin_guard guard(lock_);
     object->next_free = first_;
     first_ = object;

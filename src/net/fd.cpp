@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <string>
+#include <utility>
 
 #include "io/kernel_calls.hpp"
 
@@ -37,13 +38,22 @@ void net_fd::retire() noexcept {
 }
 
 error net_fd::failure(std::string_view operation, std::error_code code, const char* call, std::size_t transferred) const {
+  return {code, context_of(operation == "set" ? net::endpoint() : remote_, operation, call), {}, transferred};
+}
+
+error net_fd::failure_to(const net::endpoint& remote, std::string_view operation, std::error_code code,
+                         const char* call, std::string_view cause) const {
+  return {code, context_of(remote, operation, call), cause};
+}
+
+std::string net_fd::context_of(const net::endpoint& remote, std::string_view operation, const char* call) const {
   std::string text(operation);
   text += ' ';
   text += network_;
   if (!local_.empty()) text += ' ' + local_.to_string();
-  if (!remote_.empty() && operation != "set") text += (local_.empty() ? " " : "->") + remote_.to_string();
+  if (!remote.empty()) text += (local_.empty() ? " " : "->") + remote.to_string();
   if (call != nullptr) (text += ": ") += call;
-  return {code, text, {}, transferred};
+  return text;
 }
 
 attempt net_fd::read_piece(std::byte* buffer, std::size_t size) noexcept {
@@ -110,7 +120,7 @@ result<net_fd*> net_fd::accept() {
     socket_address address;
     if (kernel_calls::local_address(fd, &address.generic, &address.size) == 0) local = address.to_endpoint();
   }
-  made->set_addresses(local, remote.to_endpoint());
+  made->set_addresses(std::move(local), remote.to_endpoint());
   return made;
 }
 
@@ -144,19 +154,15 @@ result<void> net_fd::connect(const net::endpoint& remote) {
   return std::unexpected(failure("dial", a.cause, a.from_call ? "connect" : nullptr));
 }
 
-void net_fd::set_addresses_of(int fd) noexcept {
+void net_fd::set_local_address() {
+  socket_address local;
+  if (kernel_calls::local_address(number(), &local.generic, &local.size) == 0) local_ = local.to_endpoint();
+}
+
+void net_fd::set_addresses_of(int fd) {
   socket_address local, remote;
   if (kernel_calls::local_address(fd, &local.generic, &local.size) == 0) local_ = local.to_endpoint();
   if (kernel_calls::peer_address(fd, &remote.generic, &remote.size) == 0) remote_ = remote.to_endpoint();
-}
-
-template <class Call>
-result<void> net_fd::with_reference(std::string_view operation, const char* name, Call call) {
-  if (!desc_.begin()) return std::unexpected(failure(operation, io_errc::closed));
-  const int got = call(desc_.fd());
-  desc_.end();
-  if (got < 0) return std::unexpected(failure(operation, system_error_of(got), name));
-  return {};
 }
 
 result<void> net_fd::shut_down(int how) {

@@ -2,6 +2,7 @@
 // that are parked with their goroutine, machines that go to rest while work arrives.
 #include <gossamer/gossamer.hpp>
 
+#include <filesystem>
 #include <stdexcept>
 
 #include "child.hpp"
@@ -315,6 +316,57 @@ TEST(scheduler, debug_modes) {
     EXPECT_EQ(result.status, 0) << mode << ": " << result;
     time_limit(60s);
   }
+}
+
+// threads ------------------------------------------------------------------------------------------------------------
+
+// Those that blocking calls have made end when nobody has needed them for a while; as many as there are processors stay.
+TEST(scheduler, threads_that_nobody_needs_end) {
+  const procs two(2);
+  rt::sched.idle_thread_ns = 20'000'000;
+  const int blocked_calls = rounds(200);
+  for (int round = 0; round < 3; ++round) {
+    int ends[2];
+    ASSERT_EQ(::pipe(ends), 0);
+    gos::wait_group all;
+    for (int i = 0; i < blocked_calls; ++i) {
+      all.go([&] {
+        char byte;
+        EXPECT_EQ(gos::blocking([&] { return ::read(ends[0], &byte, 1); }), 1);
+      });
+    }
+    EXPECT_TRUE(eventually([&] { return gos::runtime::stats().threads >= blocked_calls; }));
+    EXPECT_EQ(::write(ends[1], std::string(static_cast<std::size_t>(blocked_calls), 'x').data(),
+                      static_cast<std::size_t>(blocked_calls)),
+              blocked_calls);
+    all.wait();
+    // One more may wait in the poller or for the timers.
+    EXPECT_TRUE(eventually([] { return gos::runtime::stats().threads <= 2 + 1; }))
+        << gos::runtime::stats().threads;
+    ::close(ends[0]);
+    ::close(ends[1]);
+  }
+  rt::sched.idle_thread_ns = 10'000'000'000;
+}
+
+// While threads end, others are wanted: work is found and timers fire all the same.
+TEST(scheduler, threads_end_while_others_are_needed) {
+  const procs four(4);
+  rt::sched.idle_thread_ns = 100'000;
+  gos::wait_group all;
+  std::atomic<int> done{0};
+  for (int i = 0; i < 16; ++i) {
+    all.go([&, random = rng()]() mutable {
+      for (int k = 0; k < rounds(60); ++k) {
+        if (random() % 2 == 0) gos::blocking([&] { ::usleep(random() % 500); });
+        else gos::sleep(std::chrono::microseconds(random() % 500));
+        ++done;
+      }
+    });
+  }
+  all.wait();
+  EXPECT_EQ(done, 16 * rounds(60));
+  rt::sched.idle_thread_ns = 10'000'000'000;
 }
 
 }  // namespace

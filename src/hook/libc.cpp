@@ -1,0 +1,70 @@
+// See libc.hpp and here.hpp. Also what makes the linker take all hooks: gossamer::hook asks for gos_hook_installed.
+#include "hook/libc.hpp"
+
+#include <gossamer/hook.hpp>
+
+#include <sys/types.h>
+
+#include <atomic>
+#include <iterator>
+
+#include "hook/here.hpp"
+
+namespace gos::rt {
+
+namespace {
+std::atomic<pid_t> home{0};
+
+// By the thread that forked, in the child. A daemon that forks first and then starts its goroutines is at home in the child.
+void forked() noexcept {
+  // relaxed: there is one thread.
+  home.store(may_park() ? 0 : ::getpid(), std::memory_order_relaxed);
+}
+
+[[gnu::constructor]] void loaded() noexcept {
+#define GOS_LOOK_UP(name) libc::name.look_up();
+  GOS_HOOKED_CALLS(GOS_LOOK_UP, GOS_LOOK_UP)
+#undef GOS_LOOK_UP
+  home.store(::getpid(), std::memory_order_relaxed);  // relaxed: there is one thread
+  ::pthread_atfork(nullptr, nullptr, forked);
+}
+}  // namespace
+
+// relaxed: written before there was a second thread.
+bool in_home_process() noexcept { return home.load(std::memory_order_relaxed) == ::getpid(); }
+
+[[gnu::noinline]] int errno_now() noexcept { return errno; }
+[[gnu::noinline]] void set_errno(int number) noexcept { errno = number; }
+
+std::int64_t deadline_at(clockid_t clock, const timespec& when) noexcept {
+  timespec now{};
+  if (::clock_gettime(clock, &now) != 0) return never_ns;
+  std::int64_t left_ns = 0;
+  if (__builtin_sub_overflow(nanoseconds(when), nanoseconds(now), &left_ns)) return never_ns;
+  return left_ns <= 0 ? monotonic_ns() : deadline_after(left_ns);
+}
+
+}  // namespace gos::rt
+
+// One function of each file here.
+extern "C" [[gnu::used]] void* const gos_hook_installed[] = {
+    reinterpret_cast<void*>(&::read),        reinterpret_cast<void*>(&::poll),
+    reinterpret_cast<void*>(&::usleep),      reinterpret_cast<void*>(&::getaddrinfo),
+    reinterpret_cast<void*>(&::pthread_mutex_lock), reinterpret_cast<void*>(&::pthread_cond_wait),
+    reinterpret_cast<void*>(&::pthread_rwlock_unlock), reinterpret_cast<void*>(&::sem_wait),
+    reinterpret_cast<void*>(&::pthread_join), reinterpret_cast<void*>(&::pthread_setspecific),
+    reinterpret_cast<void*>(&::close), reinterpret_cast<void*>(&::connect),
+};
+
+namespace gos::hook {
+
+bool installed() noexcept {
+  for (const auto& [name, ours] : {std::pair<const char*, void*>{"read", reinterpret_cast<void*>(&::read)},
+                                   {"poll", reinterpret_cast<void*>(&::poll)},
+                                   {"pthread_mutex_lock", reinterpret_cast<void*>(&::pthread_mutex_lock)}}) {
+    if (::dlsym(RTLD_DEFAULT, name) != ours) return false;
+  }
+  return true;
+}
+
+}  // namespace gos::hook
