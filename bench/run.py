@@ -90,6 +90,9 @@ WORKLOADS = [
              without={"boost_fiber": "several GB and half a minute; see sleepers_100k"}),
     Workload("sleepers_100k", folder="sleepers", arguments=("100000",), quick_arguments=("100000",)),
     Workload("echo", processors=(1,), hidden=("rate",)),
+    Workload("files", arguments=("1024",), quick_arguments=("64",)),
+    Workload("files_by_threads", folder="files", sources={"gossamer": "threads.cpp"}, arguments=("1024",),
+             quick_arguments=("64",), without={"go": "as in files"}),
 ]
 # What `run.py scaling` looks at, each with all numbers of processors.
 SCALING = {"skynet": ("wall",), "fib": ("wall",), "fork_join": ("wall",), "parallel_for": ("index",), "mutex": ("lock_unlock",),

@@ -1,12 +1,13 @@
 // lasting_pool: objects whose memory is never given back to the allocator (poll_source.hpp, INV2): they are made in chunks, used,
 // put back and used again.
 //
-// One list for all processors, touched when a descriptor begins and ends.
+// One list for all processors, touched when a descriptor begins and ends. Who takes an object comes after who put it back.
 #pragma once
 
 #include <cstddef>
 #include <utility>
 
+#include "base/race.hpp"
 #include "base/spin.hpp"
 #include "sched/sched.hpp"
 
@@ -25,7 +26,10 @@ class lasting_pool {
 
   // As its last user left it, or new. User mode. Throws std::bad_alloc.
   T* take() {
-    if (T* first = pop()) return first;
+    if (T* first = pop()) {
+      race_acquire(this);
+      return first;
+    }
     constexpr std::size_t chunk_size = 32;
     auto* chunk = new T[chunk_size];  // never deleted; reached through the list
     for (std::size_t i = 1; i < chunk_size; ++i) put(&chunk[i]);
@@ -33,6 +37,7 @@ class lasting_pool {
   }
 
   void put(T* object) noexcept {
+    race_release(this);
     kernel_section kernel;
     put_in_kernel(object);
   }

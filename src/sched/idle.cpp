@@ -2,6 +2,7 @@
 // See scheduler.hpp for the invariants.
 #include "platform/clock.hpp"
 #include "platform/futex.hpp"
+#include "platform/thread.hpp"
 #include "sched/forks.hpp"
 #include "sched/sched.hpp"
 
@@ -319,6 +320,9 @@ void rest(machine* mp) noexcept {
     sched.lock.unlock();
     if (pp != nullptr) {
       attach(mp, pp);
+      // The search could not get at it, since its owner is in kernel mode: perhaps without a CPU, which may be the one
+      // that we run on.
+      thread_yield();
       return;
     }
   }

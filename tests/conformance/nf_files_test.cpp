@@ -105,8 +105,10 @@ TEST(NF, NF_02_NF_04_pipes_have_deadlines) {
     ASSERT_TRUE(reader.set_deadline(gos::now() - 1s));
     EXPECT_EQ(reading.join().error(), std::errc::timed_out);
     // A writer whom nobody reads.
-    ASSERT_TRUE(writer.set_write_deadline(gos::now() + 5ms));
-    const auto wrote = writer.write_all(std::string(1 << 20, 'w'));
+    auto writing = gos::spawn([&w = writer] { return w.write_all(std::string(1 << 20, 'w')); });
+    ASSERT_TRUE(blocked("IO wait"));
+    ASSERT_TRUE(writer.set_write_deadline(gos::now() - 1s));
+    const auto wrote = writing.join();
     EXPECT_EQ(wrote.error(), std::errc::timed_out);
     EXPECT_GT(wrote.error().transferred(), 0U);
     ASSERT_TRUE(reader.set_deadline({}));

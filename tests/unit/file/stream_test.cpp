@@ -138,7 +138,7 @@ TEST(StreamLimits, AreErrors) {
   const auto none = run_child("death_files", {"no_descriptors"});
   EXPECT_EQ(none.status, 0) << none;
   EXPECT_EQ(none.err, "open /dev/null: too many open files\npipe: too many open files\nreaddir /: too many open files\n"
-                      "replace too\nagain\n");
+                      "again\n");
   const auto large = run_child("death_files", {"file_too_large"});
   EXPECT_EQ(large.status, 0) << large;
   EXPECT_EQ(large.err, "written 10 of 10\n");
