@@ -27,10 +27,10 @@ bool tries_allowed() noexcept {
   return allowed;
 }
 
-// One hooked call: its tries, and where its waits stand. Keeps errno as the caller had it.
+// One hooked call: its tries, where its waits stand, and its end.
 class call {
  public:
-  call(int fd, fd_direction d) noexcept : fd_(fd), direction_(d), wait_(fd, d), errno_before_(errno_now()) {}
+  call(int fd, fd_direction d) noexcept : fd_(fd), direction_(d), wait_(fd, d) {}
 
   // try_now() must not wait, blocking() may. The result, or the negative errno value.
   template <class Try, class Blocking> long run(Try&& try_now, Blocking&& blocking) {
@@ -56,16 +56,13 @@ class call {
   // The last result came from blocking().
   bool blocked() const noexcept { return blocked_; }
 
-  long finish(long result) const noexcept {
-    set_errno(result < 0 ? static_cast<int>(-result) : errno_before_);
-    return result < 0 ? -1 : result;
-  }
+  long finish(long result) const noexcept { return end_.of(result); }
 
  private:
   const int fd_;
   const fd_direction direction_;
   descriptor_wait wait_;
-  const int errno_before_;
+  const outcome end_;
   bool blocked_ = false;
 };
 

@@ -31,6 +31,7 @@ constexpr debug_word known[] = {
     {"mprotectguards"},
     {"noguards"},
     {"nomembarrier"},
+    {"nonowait"},
     {"nopwait2"},
     {"printstalls"},
     {"scheddetail", 1},
@@ -40,7 +41,7 @@ constexpr debug_word known[] = {
 };
 constexpr const char* known_text =
     "crash_limit=MILLISECONDS, dump_signal=USR1, USR2 or a number, leaks, lockcheck, lockcheck=abort, migrate, mprotectguards, "
-    "noguards, nomembarrier, nopwait2, printstalls, scheddetail=0 or 1, schedtrace=MILLISECONDS, stackuse, "
+    "noguards, nomembarrier, nonowait, nopwait2, printstalls, scheddetail=0 or 1, schedtrace=MILLISECONDS, stackuse, "
     "stalls=MILLISECONDS";
 
 // Cuts the first entry off the list.
