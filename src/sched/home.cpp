@@ -5,25 +5,28 @@
 //
 // The goroutine leaves its machine and is a visitor of the other one, which takes visitors before all else. If that machine
 // sleeps it is woken with the visitor's own processor, if it runs another goroutine that one is asked to give way. It may be
-// stuck in user code, or be given to a locked goroutine: so the visitor waits for a while only, and goes on anywhere then.
+// stuck in user code, be given to a locked goroutine, or end: so the visitor waits for a while only, and goes on anywhere then.
 //
 // INV1 Who takes a visitor out of the list, under scheduler::lock, runs it or makes it ready: its machine, or its timer.
 // INV2 A machine with visitors does not go to rest: rest() looks under the same lock.
 #include "platform/clock.hpp"
+#include "platform/thread.hpp"
 #include "sched/sched.hpp"
 #include "sched/timers.hpp"
 
 namespace gos::rt {
 
 namespace {
-constexpr std::int64_t patience_ns = 20'000'000;
+constexpr std::int64_t patience_ns = 50'000'000;        // with a machine whose thread sleeps in somebody's call
+constexpr std::int64_t patience_most_ns = 500'000'000;  // with one that computes, or waits for a CPU
 }
 
 struct visitor : timer {
   goroutine* gp = nullptr;
   machine* host = nullptr;
-  visitor* next = nullptr;
-  bool arrived = false;  // by the host
+  std::int64_t since_ns = 0;
+  visitor* next = nullptr;  // under scheduler::lock, as the next
+  bool arrived = false;
 };
 
 namespace {
@@ -41,14 +44,16 @@ bool take_out_locked(visitor& v) noexcept {
   return other != nullptr;
 }
 
-std::int64_t patience_ends(timer* due, std::int64_t) noexcept {
+std::int64_t patience_ends(timer* due, std::int64_t now_ns) noexcept {
   auto& v = *static_cast<visitor*>(due);
-  bool mine = false;
+  const bool late = now_ns - v.since_ns > patience_most_ns;
+  const bool awake = !late && thread_runs(v.host->thread.load(std::memory_order_relaxed));
   {
     spin_guard guard(sched.lock);
-    mine = take_out_locked(v);
+    if (v.arrived) return 0;
+    if (awake || !take_out_locked(v)) return now_ns + patience_ns;  // or it is not yet in the list
   }
-  if (mine) ready(v.gp);
+  ready(v.gp);
   return 0;
 }
 
@@ -75,7 +80,8 @@ bool continue_on(machine* host) noexcept {
   // relaxed, all: for dumps; the list is changed under the lock.
   gp->reason.store(wait_reason::none, std::memory_order_relaxed);
   gp->state.store(goroutine_state::waiting, std::memory_order_relaxed);
-  timer_start(me, monotonic_ns() + patience_ns);
+  me.since_ns = monotonic_ns();
+  timer_start(me, me.since_ns + patience_ns);
   invitation kind = invitation::ask;
   {
     spin_guard guard(sched.lock);
