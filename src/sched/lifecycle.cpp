@@ -116,8 +116,8 @@ void start_locked() noexcept {
 // into the runtime. Those that are inside are waited for, a second in all. User code that never enters
 // cannot be stopped.
 void stop_for_exit() noexcept {
-  if (sched.forked.load(std::memory_order_relaxed))
-    return;  // relaxed: there is one thread, and no machine to stop
+  // relaxed: there is one thread, and no machine to stop.
+  if (sched.forked.load(std::memory_order_relaxed)) return;
   machine* self_machine = this_machine();
   sched.exit_machine.store(self_machine, std::memory_order_relaxed);  // relaxed: published by exiting
   // seq_cst: pairs with find_runnable() and acquire_processor().
