@@ -241,11 +241,13 @@ struct listen_options {
 };
 result<tcp_listener> listen(std::string_view network, std::string_view address, const listen_options& options);
 
-// Connects. Every address of the host is tried in order; the error is that of the first. An empty host is this machine.
+// Connects. The addresses of the host are tried in order, and those of the first one's kind (IPv6 or IPv4) have a head start:
+// 250 ms later, or when they all have failed, those of the other kind are tried beside them, and the first connection wins
+// (RFC 8305). The error is that of the first address. An empty host is this machine.
 // Errors: `dial tcp 127.0.0.1:1: connect: connection refused`, `dial tcp: lookup nosuch: no such host`.
 result<tcp_conn> dial(std::string_view network, std::string_view address);
 // The same until ctx is done: then it fails with ctx.err() as its code, and `operation was canceled` or `i/o timeout` as
-// its text. ctx does nothing to the connection once it is made. Needs <gossamer/context.hpp>. Contract NF-17.
+// its text. With a deadline, an address that does not answer leaves time for those behind it. ctx does nothing to the connection once it is made. Needs <gossamer/context.hpp>. Contract NF-17.
 result<tcp_conn> dial(std::string_view network, std::string_view address, const context& ctx);
 
 // --- Unix sockets ---------------------------------------------------------------------------------------------------------
@@ -416,10 +418,15 @@ std::pair<pipe_conn, pipe_conn> pipe();
 
 // --- names ----------------------------------------------------------------------------------------------------------------
 
-// The addresses of a host, "127.0.0.1" or "::1", without repetitions. Literal addresses are returned as they are. Uses the
-// system's resolver, on a thread that holds up no goroutine.
-// Errors: `lookup nosuch: no such host`.
+// The addresses of a host, as "127.0.0.1" or "::1", without repetitions, in the order of RFC 6724. Literal addresses are returned
+// as they are. Asks as the system is set up to: /etc/hosts, the servers of resolv.conf; no thread waits for them. Where
+// nsswitch.conf names further sources, or the library was built without c-ares, the C library is asked, on a thread that holds
+// up no goroutine. Callers that ask for one name at the same time share the question. See docs/dns.md.
+// Errors: `lookup nosuch: no such host`, `... i/o timeout`, `... server misbehaving`.
 result<std::vector<std::string>> lookup_host(std::string_view name);
+// The same until ctx is done: then it fails with ctx.err() as its code, and `operation was canceled` or `i/o timeout` as
+// its text.
+result<std::vector<std::string>> lookup_host(std::string_view name, const context& ctx);
 
 }  // namespace net
 }  // namespace gos

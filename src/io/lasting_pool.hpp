@@ -34,6 +34,9 @@ class lasting_pool {
 
   void put(T* object) noexcept {
     kernel_section kernel;
+    put_in_kernel(object);
+  }
+  void put_in_kernel(T* object) noexcept {
     spin_guard guard(lock_);
     object->next_free = first_;
     first_ = object;

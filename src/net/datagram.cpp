@@ -11,6 +11,7 @@
 #include <cstring>
 #include <string>
 
+#include <gossamer/context.hpp>
 #include <gossamer/net.hpp>
 
 #include "io/kernel_calls.hpp"
@@ -185,7 +186,7 @@ result<net_fd*> connected(std::string_view network, const endpoint& where) {
 }  // namespace
 
 result<udp_conn> listen_udp(std::string_view address, const listen_options& options) {
-  auto where = rt::resolve_address("listen", "udp", address);
+  auto where = rt::resolve_address("listen", "udp", address, background());
   if (!where) return std::unexpected(std::move(where.error()));
   auto made = rt::open_for(where->endpoints, where->any_host, [&](const endpoint& e, std::string_view shown) {
     return rt::open_bound("udp", SOCK_DGRAM, e, shown, options);
@@ -198,7 +199,7 @@ result<udp_conn> listen_udp(std::string_view address, const listen_options& opti
 result<udp_conn> listen_udp(std::string_view address) { return listen_udp(address, {}); }
 
 result<udp_conn> dial_udp(std::string_view address) {
-  auto where = rt::resolve_address("dial", "udp", address);
+  auto where = rt::resolve_address("dial", "udp", address, background());
   if (!where) return std::unexpected(std::move(where.error()));
   std::optional<error> first;
   for (const endpoint& e : where->endpoints) {

@@ -2,16 +2,24 @@
 //
 // A dial that follows a context is interrupted through its write deadline: a goroutine of the context's after_func sets it
 // to the past. It is waited for before the connection is handed out, so that it cannot touch it later (NF-17).
+//
+// Where a host has addresses of both kinds, a goroutine beside the caller tries the second kind after the head start. Who
+// connects first ends the other through a context of their own, and dial returns when both have ended: nothing of the loser
+// is left. Rejected: an attempt for each address 250 ms after the one before, which RFC 8305 has, too: hosts with many
+// addresses of one kind are large sites, whose addresses answer.
 // Source: Go net/dial.go, net/sock_posix.go, net/fd_unix.go connect.
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 
+#include <gossamer/detail/spawn.hpp>
 #include <gossamer/net.hpp>
+#include <gossamer/select.hpp>
 
+#include "context/follow.hpp"
 #include "net/fd.hpp"
-#include "net/interrupter.hpp"
 #include "net/resolve.hpp"
 #include "net/socket.hpp"
 
@@ -24,23 +32,6 @@ using rt::failed;
 using rt::given_up;
 using rt::net_fd;
 
-// --- dialling within a context -----------------------------------------------------------------------------------------
-
-// resolve_address, given up when ctx is over. A question to the system cannot be taken back: it is left to a goroutine of
-// its own, which drops the answer.
-result<rt::target> resolve_within(const context& ctx, std::string_view network, std::string_view address) {
-  if (!ctx.done() || rt::is_known_without_asking(address)) return rt::resolve_address("dial", network, address);
-  using answer = std::shared_ptr<result<rt::target>>;
-  const auto answers = make_chan<answer>(1);
-  detail::spawn_goroutine(nullptr, [answers, n = std::string(network), a = std::string(address)] {
-    answers.send(std::make_shared<result<rt::target>>(rt::resolve_address("dial", n, a)));
-  });
-  answer got;
-  select(recv(answers, [&](std::optional<answer> a) { got = std::move(*a); }), recv(ctx.done()));
-  if (got == nullptr) return given_up(ctx, context_of("dial", network, address));
-  return std::move(*got);
-}
-
 // --- dialling ---------------------------------------------------------------------------------------------------------
 
 // Owns a net_fd until it is handed out.
@@ -49,7 +40,7 @@ struct retire_fd {
 };
 using owned_fd = std::unique_ptr<net_fd, retire_fd>;
 
-result<net_fd*> dial_one(std::string_view network, const endpoint& where, const context& ctx) {
+result<owned_fd> dial_one(std::string_view network, const endpoint& where, const context& ctx) {
   for (int tries_left = 3;; --tries_left) {
     if (ctx.err()) return given_up(ctx, context_of("dial", network, where.to_string()));
     const int number = rt::open_socket(rt::family_of(where), SOCK_STREAM);
@@ -58,7 +49,9 @@ result<net_fd*> dial_one(std::string_view network, const endpoint& where, const 
     result<void> connected;
     bool interrupted = false;
     {
-      rt::interrupter guard(ctx, [&] { static_cast<void>(fd->set_deadlines(false, true, time_point::min())); });
+      rt::follower guard(ctx, [socket = fd.get()] {
+        static_cast<void>(socket->set_deadlines(false, true, time_point::min()));
+      });
       connected = fd->connect(where);
       interrupted = guard.stop();
     }
@@ -67,24 +60,71 @@ result<net_fd*> dial_one(std::string_view network, const endpoint& where, const 
     // A connect to a port of this machine from the same port, chosen by chance, connects the socket to itself.
     if (fd->local() == fd->remote() && tries_left > 1) continue;
     rt::set_usual_options(number);
-    return fd.release();
+    return fd;
   }
+}
+
+// dial_one, which leaves time for the other addresses: each has its share, but not less than it takes to reach one.
+result<owned_fd> dial_within_share(std::string_view network, const endpoint& where, const context& ctx,
+                                   std::size_t addresses_left) {
+  constexpr time_point::duration least = std::chrono::seconds(2);
+  const auto deadline = ctx.deadline();
+  if (!deadline || addresses_left == 1) return dial_one(network, where, ctx);
+  const time_point now = std::chrono::steady_clock::now();
+  const time_point::duration share = (*deadline - now) / static_cast<std::int64_t>(addresses_left);
+  const cancellable limited =
+      with_deadline(ctx, now + std::max(share, least));  // ctx's own holds if it is earlier
+  const cancel_guard guard(limited.cancel);
+  return dial_one(network, where, limited.ctx);
+}
+
+result<owned_fd> dial_in_turn(std::string_view network, std::span<const endpoint> all, const context& ctx) {
+  std::optional<error> first;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    auto made = dial_within_share(network, all[i], ctx, all.size() - i);
+    if (made) return made;
+    if (!first) first = std::move(made.error());
+    if (ctx.err()) break;
+  }
+  return std::unexpected(std::move(*first));
+}
+
+result<owned_fd> dial_both(std::string_view network, std::span<const endpoint> first_kind,
+                           std::span<const endpoint> second_kind, const context& ctx) {
+  constexpr auto head_start = std::chrono::milliseconds(250);
+  const cancellable race = with_cancel(ctx);
+  const cancel_guard guard(race.cancel);
+  const auto first_failed = make_chan<void>();
+  std::optional<result<owned_fd>> second;
+  const auto other_ended = make_chan<void>();
+  detail::spawn_goroutine(nullptr, [&, other_ended] {
+    select(after(head_start, [] {}), recv(first_failed), recv(race.ctx.done()));
+    if (!race.ctx.err()) second = dial_in_turn(network, second_kind, race.ctx);
+    if (second && *second) race.cancel();
+    other_ended.close();
+  });
+  auto first = dial_in_turn(network, first_kind, race.ctx);
+  if (first) race.cancel();
+  else first_failed.close();
+  other_ended.recv();
+  if (!first && second && *second) return std::move(*second);
+  return first;
 }
 
 }  // namespace
 
 result<tcp_conn> dial(std::string_view network, std::string_view address, const context& ctx) {
   if (ctx.err()) return given_up(ctx, context_of("dial", network, address));
-  auto where = resolve_within(ctx, network, address);
+  auto where = rt::resolve_address("dial", network, address, ctx);
   if (!where) return std::unexpected(std::move(where.error()));
-  std::optional<error> first;
-  for (const endpoint& e : where->endpoints) {
-    auto made = dial_one(network, e, ctx);
-    if (made) return tcp_conn(*made);
-    if (!first) first = std::move(made.error());
-    if (ctx.err()) break;
-  }
-  return std::unexpected(std::move(*first));
+  std::vector<endpoint>& all = where->endpoints;
+  const bool first_kind = rt::is_v4(all.front());
+  const auto others = std::stable_partition(all.begin(), all.end(),
+                                            [=](const endpoint& e) { return rt::is_v4(e) == first_kind; });
+  auto made = others == all.end() ? dial_in_turn(network, all, ctx)
+                                  : dial_both(network, {all.begin(), others}, {others, all.end()}, ctx);
+  if (!made) return std::unexpected(std::move(made.error()));
+  return tcp_conn(made->release());
 }
 
 result<tcp_conn> dial(std::string_view network, std::string_view address) { return dial(network, address, background()); }

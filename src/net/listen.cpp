@@ -6,6 +6,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <gossamer/context.hpp>
 #include <gossamer/net.hpp>
 
 #include "io/kernel_calls.hpp"
@@ -44,7 +45,7 @@ result<net_fd*> listen_on(std::string_view network, const endpoint& where, std::
 }  // namespace
 
 result<tcp_listener> listen(std::string_view network, std::string_view address, const listen_options& options) {
-  auto where = rt::resolve_address("listen", network, address);
+  auto where = rt::resolve_address("listen", network, address, background());
   if (!where) return std::unexpected(std::move(where.error()));
   auto made = rt::open_for(where->endpoints, where->any_host, [&](const endpoint& e, std::string_view shown) {
     return listen_on(network, e, shown, options);

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "io/kernel_calls.hpp"
+#include "net/many_descriptors.hpp"
 
 namespace gos::rt {
 
@@ -24,9 +25,7 @@ int family_of(const net::endpoint& e) noexcept {
 }
 
 int open_socket(int family, int type) noexcept {
-  // Once: as many descriptors as the process may have. The soft limit of 1024 is there for users of select(2).
-  static const bool raised = kernel_calls::raise_descriptor_limit();
-  static_cast<void>(raised);
+  want_many_descriptors();
   return kernel_calls::socket(family, type, 0);
 }
 
@@ -55,6 +54,11 @@ std::unexpected<error> failed(std::string_view operation, std::string_view netwo
                               std::string_view call, int number) {
   return std::unexpected(error(std::error_code(number, std::system_category()),
                                context_of(operation, network, address).append(": ").append(call)));
+}
+
+std::unexpected<error> given_up(const context& ctx, std::string_view doing) {
+  const std::error_code why = ctx.err();
+  return std::unexpected(error(why, doing, why == std::errc::timed_out ? "i/o timeout" : "operation was canceled"));
 }
 
 const net::endpoint& choose(const std::vector<net::endpoint>& list) noexcept {

@@ -14,7 +14,6 @@
 
 #include "io/kernel_calls.hpp"
 #include "net/fd.hpp"
-#include "net/interrupter.hpp"
 #include "net/socket.hpp"
 #include "net/socket_calls.hpp"
 
