@@ -21,7 +21,7 @@ FLOORS = [
     ["platform"],
     ["sched"],
     ["park"],
-    ["panic", "sync", "chan", "time", "context", "signal", "io", "net", "process", "report"],
+    ["panic", "sync", "chan", "time", "context", "signal", "io", "net", "tls", "process", "report"],
     ["api"],
 ]
 PLACE = {folder: (level, index) for level, row in enumerate(FLOORS) for index, folder in enumerate(row)}
@@ -46,6 +46,7 @@ IMPLEMENTS = {
     "signal": {"signal.hpp"},
     "io": {"fd.hpp", "error.hpp"},
     "net": {"net.hpp"},
+    "tls": {"tls.hpp"},
     "process": {"process.hpp"},
     "api": {"go.hpp", "fork_join.hpp", "runtime.hpp", "local.hpp"},
 }
