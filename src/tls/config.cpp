@@ -67,6 +67,14 @@ result<void> set_chosen(config::state& s) {
 
 }  // namespace
 
+void config::state::load_system_roots() {
+  if (!chosen.system_roots) return;
+  system_roots.call([this] {
+    SSL_CTX_set_default_verify_paths(ctx.get());
+    ERR_clear_error();
+  });
+}
+
 session_owner session_cache::find(const std::string& server) {
   const std::lock_guard held(lock_);
   const auto found = std::ranges::find(entries_, server, &entry::server);
@@ -94,7 +102,6 @@ result<config> config::make(const options& chosen) {
   made->client_roots.reset(allocated(X509_STORE_new()));
   set_usual(made->ctx.get());
   X509_STORE* const roots = SSL_CTX_get_cert_store(made->ctx.get());
-  if (chosen.system_roots) SSL_CTX_set_default_verify_paths(made->ctx.get());
   result<void> done = trust(roots, chosen.root_file, "root_file", chosen.roots, "roots");
   if (done) {
     done = trust(made->client_roots.get(), chosen.client_root_file, "client_root_file", chosen.client_roots, "client_roots");

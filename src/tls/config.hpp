@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <gossamer/mutex.hpp>
+#include <gossamer/once.hpp>
 #include <gossamer/tls.hpp>
 
 #include "base/race.hpp"
@@ -33,11 +34,15 @@ class session_cache {
 struct config::state {
   ~state() { rt::race_acquire(this); }  // pairs with that of the last session
 
+  // By the first client: they may be a file that takes milliseconds to read, and a server has no use for them.
+  void load_system_roots();
+
   options chosen;
   ctx_owner ctx;
   store_owner client_roots;  // for a server's clients
   std::vector<unsigned char> protocols;  // as ALPN sends them
   session_cache sessions;
+  once system_roots;
 };
 
 // What is behind the handles.

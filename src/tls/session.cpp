@@ -58,6 +58,7 @@ void session::prepare_client(SSL* ssl) {
     SSL_set_verify(ssl, SSL_VERIFY_NONE, nullptr);
     return;
   }
+  config_->load_system_roots();
   SSL_set_verify(ssl, SSL_VERIFY_PEER, callbacks::on_verify);
   if (server_name_.empty()) {
     handshake_failure_ = error(errc::configuration, "tls: server_name", "none given, so the peer cannot be verified");

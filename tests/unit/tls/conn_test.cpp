@@ -175,7 +175,7 @@ TEST(TlsConn, DeadlinesDoNotHarm) {
 
 TEST(TlsConn, CloseWakesEverybody) {
   gos::run([] {
-    for (int i = 0; i < rounds(40); ++i) {
+    for (int i = 0; i < rounds(12); ++i) {
       auto [client, server] = connect_tls();
       gos::wait_group done;
       done.go([&server = server] { static_cast<void>(server.handshake()); });
@@ -194,7 +194,7 @@ TEST(TlsConn, CloseWakesEverybody) {
           }
         });
       }
-      for (int k = 0; k < i % 40; ++k) gos::yield();
+      for (int k = 0; k < i * 4; ++k) gos::yield();
       must(client.close());
       done.wait();
     }
