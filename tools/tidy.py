@@ -21,7 +21,7 @@ FLOORS = [
     ["platform"],
     ["sched"],
     ["park"],
-    ["panic", "sync", "chan", "time", "context", "signal", "io", "file", "net", "process", "report"],
+    ["panic", "sync", "chan", "time", "context", "signal", "io", "file", "net", "tls", "process", "report"],
     ["api"],
     ["hook"],
 ]
@@ -48,6 +48,7 @@ IMPLEMENTS = {
     "io": {"fd.hpp", "error.hpp", "buffered.hpp"},
     "file": {"file.hpp"},
     "net": {"net.hpp"},
+    "tls": {"tls.hpp"},
     "process": {"process.hpp"},
     "api": {"go.hpp", "fork_join.hpp", "runtime.hpp", "local.hpp"},
     "hook": {"hook.hpp"},

@@ -6,24 +6,39 @@
 #include "hook/here.hpp"
 #include "hook/libc.hpp"
 
+namespace gos::rt {
+
+namespace {
+
+// Ends a number by closing(), and the waits for it.
+template <class Close> int end_number(int fd, Close&& closing) {
+  const outcome end;
+  descriptor_closes(fd);
+  const long result = may_park() ? in_section([&] { return checked(closing); }) : checked(closing);  // SO_LINGER
+  descriptor_closes(fd);
+  return static_cast<int>(end.of(result));
+}
+
+}  // namespace
+
+}  // namespace gos::rt
+
 using namespace gos::rt;
 
 extern "C" {
 
 int close(int fd) {
-  descriptor_closes(fd);
-  if (!may_park()) return libc::close(fd);
-  return in_section([fd] { return libc::close(fd); });  // SO_LINGER
+  return end_number(fd, [fd] { return libc::close(fd); });
 }
 
 int dup2(int from, int to) noexcept {
-  if (from != to) descriptor_closes(to);
-  return libc::dup2(from, to);
+  if (from == to) return libc::dup2(from, to);
+  return end_number(to, [=] { return libc::dup2(from, to); });
 }
 
 int dup3(int from, int to, int flags) noexcept {
-  if (from != to) descriptor_closes(to);
-  return libc::dup3(from, to, flags);
+  if (from == to) return libc::dup3(from, to, flags);
+  return end_number(to, [=] { return libc::dup3(from, to, flags); });
 }
 
 }  // extern "C"

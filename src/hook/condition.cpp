@@ -25,13 +25,13 @@ int wait(pthread_cond_t* c, pthread_mutex_t* m, std::int64_t deadline_ns) noexce
     failure = unlock_mutex(m);
     return failure == 0;
   };
-  const waited outcome = wait_at(c, wait_reason::pthread_cond_wait, deadline_ns, false, unlock);
+  const waited how = wait_at(c, wait_reason::pthread_cond_wait, deadline_ns, false, unlock);
   if (failure != 0) {
-    if (outcome == waited::woken) wake_one(c);  // a signal that was for somebody who waits
+    if (how == waited::woken) wake_one(c);  // a signal that was for somebody who waits
     return failure;
   }
   lock_mutex(m, never_ns);
-  return outcome == waited::timed_out ? ETIMEDOUT : 0;
+  return how == waited::timed_out ? ETIMEDOUT : 0;
 }
 
 int wait(pthread_cond_t* c, pthread_mutex_t* m, clockid_t clock, const timespec* until) noexcept {

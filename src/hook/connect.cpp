@@ -31,21 +31,20 @@ gos::mutex& turn_at(int fd) noexcept {
 }
 
 template <class Accept> int accept_call(int fd, Accept&& accept_now) {
-  const int errno_before = errno_now();
+  const outcome end;
   int why = 0;
   descriptor_wait wait(fd, fd_direction::read);
   while (!must_not_wait(fd, why)) {
     if (std::unique_lock turn(turn_at(fd)); is_ready(fd, fd_direction::read)) {
       const long accepted = in_section([&] { return checked(accept_now); });
       turn.unlock();
-      set_errno(accepted < 0 ? static_cast<int>(-accepted) : errno_before);
-      return accepted < 0 ? -1 : static_cast<int>(accepted);
+      return static_cast<int>(end.of(accepted));
     }
     const int failure = wait.wait();
-    if (failure > 0) return fail(failure);
-    if (failure == descriptor_wait::refused) return in_section(accept_now);
+    if (failure > 0) return end.failure(failure);
+    if (failure == descriptor_wait::refused) break;
   }
-  return accept_now();
+  return static_cast<int>(end.of(in_section([&] { return checked(accept_now); })));
 }
 
 int option_of(int fd, int name) noexcept {
@@ -101,14 +100,12 @@ int accept4(int fd, sockaddr* __restrict address, socklen_t* __restrict size, in
 int connect(int fd, const sockaddr* address, socklen_t size) {
   int why = 0;
   if (!may_park() || option_of(fd, SO_TYPE) != SOCK_STREAM || must_not_wait(fd, why)) return libc::connect(fd, address, size);
-  const int errno_before = errno_now();
+  const outcome end;
   const long started = start(fd, address, size);
   // A local socket whose listener has no room cannot be waited for.
   if (started == -EAGAIN) return in_section([&] { return libc::connect(fd, address, size); });
   const int error = started == -EINPROGRESS || started == -EALREADY ? finish(fd) : static_cast<int>(-started);
-  if (error != 0) return fail(error);
-  set_errno(errno_before);
-  return 0;
+  return error != 0 ? end.failure(error) : end.success(0);
 }
 
 }  // extern "C"

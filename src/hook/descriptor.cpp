@@ -154,9 +154,14 @@ void descriptor_wait::begin() noexcept {
   if (record_ != nullptr) closes_ = record_->closes.load(std::memory_order_acquire);
 }
 
-bool descriptor_wait::lost() const noexcept {
+// The outcome of a wait, as things are with the number: INV1.
+fd_wait descriptor_wait::seen(fd_wait outcome) noexcept {
   // acquire: as above.
-  return record_ != nullptr && record_->closes.load(std::memory_order_acquire) != closes_;
+  const std::uint32_t closes = record_ != nullptr ? record_->closes.load(std::memory_order_acquire) : closes_;
+  if (closes == closes_) return outcome;
+  if (closes_ % 2 == 0) return fd_wait::closed;
+  closes_ = closes;
+  return fd_wait::ready;
 }
 
 int descriptor_wait::wait() noexcept {
@@ -193,16 +198,16 @@ fd_wait descriptor_wait::wait_until(std::int64_t deadline_ns) noexcept {
   }
   try {
     const bool in_time = arms[detail::select_run(arms, count)] != &limit;
-    return lost() ? fd_wait::closed : in_time ? fd_wait::ready : fd_wait::timeout;
+    return seen(in_time ? fd_wait::ready : fd_wait::timeout);
   } catch (...) {  // no descriptor, no watch or no memory to be had
-    return lost() ? fd_wait::closed : fd_wait::refused;
+    return seen(fd_wait::refused);
   }
 }
 
 void descriptor_closes(int fd) noexcept {
   descriptor_record* const record = existing_record(fd);
   if (record == nullptr || !in_home_process()) return;
-  // seq_cst, both: pairs with join(), begin() and lost().
+  // seq_cst, both: pairs with join(), begin() and seen().
   record->closes.fetch_add(1, std::memory_order_seq_cst);
   if (record->waiting.load(std::memory_order_seq_cst) == 0) return;
   for (bool more = true; more;) {

@@ -6,9 +6,9 @@
 // time limit that the socket has (SO_RCVTIMEO, SO_SNDTIMEO), and for the descriptor to be closed by another goroutine or
 // thread, of which the hooked close() tells.
 //
-// INV1 A number that has been waited for has a record, which lives for ever. closes counts how often the number was closed
-//      since: who finds another count than at the beginning of its wait has lost its descriptor, whatever the number
-//      means by now.
+// INV1 A number that has been waited for has a record, which lives for ever. closes is counted before and after each close of
+//      the number. Who began its wait at an even count and finds another has lost its descriptor, whatever the number means
+//      by now. Who began at an odd one cannot know which descriptor it waits for, and tries again when the close is done.
 // INV2 The claim of a wait is taken under the record's lock; after leave() the record does not know the wait.
 // Rejected: O_NONBLOCK set behind the program's back, and fcntl, ioctl, dup, accept, socket hooked to hide it: the flag
 // belongs to the open file, which other processes see.
@@ -47,7 +47,7 @@ class descriptor_wait {
 
  private:
   void begin() noexcept;
-  bool lost() const noexcept;
+  fd_wait seen(fd_wait outcome) noexcept;
 
   const int fd_;
   const fd_direction direction_;
@@ -63,7 +63,7 @@ bool is_ready(int fd, fd_direction d) noexcept;
 // True if the program has set O_NONBLOCK, or fd is none.
 bool must_not_wait(int fd, int& why) noexcept;
 
-// The number is about to be closed: who waits for it is told.
+// Before and after the number is closed: who waits for it is told.
 void descriptor_closes(int fd) noexcept;
 
 }  // namespace gos::rt

@@ -5,6 +5,8 @@
 //
 // INV1 errno is read and written by functions that are not inlined: its address belongs to a thread, and a hook may go on
 //      on another one.
+// INV2 The caller's compiler may have looked up the address of errno before the call. So a hook that fails returns on the thread
+//      on which it was called (outcome), unless that is stuck in somebody's code.
 #pragma once
 
 #include <cerrno>
@@ -39,10 +41,24 @@ bool in_home_process() noexcept;
 
 int errno_now() noexcept;
 void set_errno(int number) noexcept;
-inline int fail(int number) noexcept {
-  set_errno(number);
-  return -1;
-}
+
+// How a hook that has begun on a goroutine ends: a result, with errno as it was, or -1 and errno.
+class outcome {
+ public:
+  outcome() noexcept : home_(this_machine()), errno_before_(errno_now()) {}
+
+  template <class T> T success(T result) const noexcept {
+    set_errno(errno_before_);
+    return result;
+  }
+  int failure(int number) const noexcept;
+  // Of what checked() returned.
+  long of(long result) const noexcept { return result < 0 ? failure(static_cast<int>(-result)) : success(result); }
+
+ private:
+  machine* const home_;
+  const int errno_before_;
+};
 
 // What call() returns, or the negative errno value.
 template <class F> [[gnu::noinline]] long checked(F&& call) {

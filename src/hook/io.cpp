@@ -21,16 +21,16 @@ namespace gos::rt {
 
 namespace {
 
-// GOS_DEBUG=nonowait: as if the kernel knew of no file that can be tried.
+// GOS_DEBUG=nonowait: as if the kernel could try no file.
 bool tries_allowed() noexcept {
   static const bool allowed = !debug_flag("nonowait");
   return allowed;
 }
 
-// One hooked call: its tries, and where its waits stand. Keeps errno as the caller had it.
+// One hooked call: its tries, where its waits stand, and its end.
 class call {
  public:
-  call(int fd, fd_direction d) noexcept : fd_(fd), direction_(d), wait_(fd, d), errno_before_(errno_now()) {}
+  call(int fd, fd_direction d) noexcept : fd_(fd), direction_(d), wait_(fd, d) {}
 
   // try_now() must not wait, blocking() may. The result, or the negative errno value.
   template <class Try, class Blocking> long run(Try&& try_now, Blocking&& blocking) {
@@ -56,16 +56,13 @@ class call {
   // The last result came from blocking().
   bool blocked() const noexcept { return blocked_; }
 
-  long finish(long result) const noexcept {
-    set_errno(result < 0 ? static_cast<int>(-result) : errno_before_);
-    return result < 0 ? -1 : result;
-  }
+  long finish(long result) const noexcept { return end_.of(result); }
 
  private:
   const int fd_;
   const fd_direction direction_;
   descriptor_wait wait_;
-  const int errno_before_;
+  const outcome end_;
   bool blocked_ = false;
 };
 
@@ -104,6 +101,7 @@ template <class Put> long write_rest(call& c, const iovec* pieces, std::size_t c
     }
     const std::size_t size = pieces[i].iov_len - done;
     const long written = write_all(c, static_cast<const char*>(pieces[i].iov_base) + done, size, put);
+    if (written < 0 && total == 0) return written;
     if (written < 0) break;
     total += static_cast<std::size_t>(written);
     if (static_cast<std::size_t>(written) < size) break;
@@ -118,16 +116,31 @@ std::size_t total_of(const iovec* pieces, std::size_t count) noexcept {
   return total;
 }
 
-long refuse_try() noexcept {
-  errno = EOPNOTSUPP;
-  return -1;
+// A try of many pieces. What the kernel cannot try as a file it may as a socket; else -1 with EOPNOTSUPP.
+template <class AsFile, class AsSocket> long try_pieces(AsFile&& as_file, AsSocket&& as_socket) noexcept {
+  long result = tries_allowed() ? as_file() : -1;
+  if (result >= 0 || (tries_allowed() && errno != EOPNOTSUPP && errno != ENOSYS)) return result;
+  result = as_socket();
+  if (result < 0 && errno == ENOTSOCK) errno = EOPNOTSUPP;
+  return result;
+}
+
+msghdr message_of(const iovec* pieces, int count) noexcept {
+  msghdr message{};
+  message.msg_iov = const_cast<iovec*>(pieces);
+  message.msg_iovlen = static_cast<std::size_t>(count);
+  return message;
 }
 
 long try_readv(int fd, const iovec* pieces, int count) noexcept {
-  return tries_allowed() ? ::preadv2(fd, pieces, count, -1, RWF_NOWAIT) : refuse_try();
+  msghdr message = message_of(pieces, count);
+  return try_pieces([&] { return ::preadv2(fd, pieces, count, -1, RWF_NOWAIT); },
+                    [&] { return libc::recvmsg(fd, &message, MSG_DONTWAIT); });
 }
 long try_writev(int fd, const iovec* pieces, int count) noexcept {
-  return tries_allowed() ? ::pwritev2(fd, pieces, count, -1, RWF_NOWAIT) : refuse_try();
+  const msghdr message = message_of(pieces, count);
+  return try_pieces([&] { return ::pwritev2(fd, pieces, count, -1, RWF_NOWAIT); },
+                    [&] { return libc::sendmsg(fd, &message, MSG_DONTWAIT); });
 }
 
 // For write_all: file writes.
@@ -201,10 +214,16 @@ ssize_t write(int fd, const void* data, size_t size) {
 ssize_t writev(int fd, const iovec* pieces, int count) {
   if (!may_park()) return libc::writev(fd, pieces, count);
   call c(fd, fd_direction::write);
+  const auto many = static_cast<std::size_t>(count);
+  const std::size_t total = count > 0 ? total_of(pieces, many) : 0;
+  bool in_pieces = false;
   long done = c.run([&] { return try_writev(fd, pieces, count); },
-                    [&] { return libc::writev(fd, pieces, count); });
-  if (done > 0 && !c.blocked() && static_cast<std::size_t>(done) < total_of(pieces, static_cast<std::size_t>(count))) {
-    done = write_rest(c, pieces, static_cast<std::size_t>(count), static_cast<std::size_t>(done), put_by_write(fd));
+                    [&]() -> long {
+                      in_pieces = blocking_piece(fd, total) < total;
+                      return in_pieces ? 0 : libc::writev(fd, pieces, count);
+                    });
+  if (done >= 0 && static_cast<std::size_t>(done) < total && (in_pieces || !c.blocked())) {
+    done = write_rest(c, pieces, many, static_cast<std::size_t>(done), put_by_write(fd));
   }
   return c.finish(done);
 }

@@ -36,6 +36,16 @@ bool in_home_process() noexcept { return home.load(std::memory_order_relaxed) ==
 [[gnu::noinline]] int errno_now() noexcept { return errno; }
 [[gnu::noinline]] void set_errno(int number) noexcept { errno = number; }
 
+int outcome::failure(int number) const noexcept {
+  // Leaving kernel mode may lead away again.
+  for (int tries = 0; tries < 3 && this_machine() != home_; ++tries) {
+    const kernel_section kernel;
+    if (!continue_on(home_)) break;
+  }
+  set_errno(number);
+  return -1;
+}
+
 std::int64_t deadline_at(clockid_t clock, const timespec& when) noexcept {
   timespec now{};
   if (::clock_gettime(clock, &now) != 0) return never_ns;

@@ -32,9 +32,19 @@ bool is_numeric(const addrinfo* hints, const char* host) noexcept {
   return host == nullptr || (hints != nullptr && (hints->ai_flags & AI_NUMERICHOST) != 0);
 }
 
-template <class Ask> auto ask(Ask&& ask_system) {
-  const turn mine;
-  return in_section(ask_system);
+template <class Ask> int ask(Ask&& ask_system) {
+  const outcome end;
+  int result = 0;
+  int error = 0;
+  {
+    const turn mine;
+    in_section([&] {
+      result = ask_system();
+      error = errno;
+    });
+  }
+  if (result == EAI_SYSTEM) end.failure(error);
+  return result;
 }
 
 }  // namespace

@@ -101,9 +101,9 @@ int lock_slow(pthread_mutex_t* m, goroutine* gp, std::int64_t deadline_ns) noexc
         result = try_lock(m, gp);
         return result != 0 && must_park(m, gp);
       };
-      const waited outcome = wait_at(m, wait_reason::pthread_mutex_lock, deadline_ns, was_woken, recheck);
-      if (outcome == waited::woken) was_woken = true;
-      if (result != 0 && outcome != waited::timed_out) result = try_lock(m, gp);
+      const waited how = wait_at(m, wait_reason::pthread_mutex_lock, deadline_ns, was_woken, recheck);
+      if (how == waited::woken) was_woken = true;
+      if (result != 0 && how != waited::timed_out) result = try_lock(m, gp);
     } else {
       result = wait_by_thread(m, gp, deadline_ns);
     }

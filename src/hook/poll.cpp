@@ -56,10 +56,10 @@ class epoll_of {
 
   fd_wait wait_until(std::int64_t deadline_ns) noexcept {
     if (!complete_) return fd_wait::refused;
-    const fd_wait outcome = descriptor_wait(queue_, fd_direction::read).wait_until(deadline_ns);
+    const fd_wait waited = descriptor_wait(queue_, fd_direction::read).wait_until(deadline_ns);
     epoll_event reported[16];
     while (libc::epoll_wait(queue_, reported, std::size(reported), 0) == std::size(reported)) {}  // INV1; before the look
-    return outcome;
+    return waited;
   }
 
  private:
@@ -98,47 +98,53 @@ bool asks_for_none(const pollfd* asked, nfds_t count) noexcept {
   return std::all_of(asked, asked + count, [](const pollfd& p) { return p.fd < 0; });
 }
 
-// Calls look() until it says something else than 0, or the time is up. by_thread(milliseconds) waits itself.
-template <class Wait, class Look, class ByThread>
-long look_until(std::int64_t deadline_ns, Wait&& wait, Look&& look, ByThread&& by_thread) {
+template <class ByThread> long wait_by_thread(std::int64_t deadline_ns, ByThread&& by_thread) {
+  return in_section([&] { return checked([&] { return by_thread(milliseconds_until(deadline_ns)); }); });
+}
+
+// Calls look() until it says something else than 0, or the time is up. by_thread(milliseconds) waits itself; closed() says
+// what comes of it if the one descriptor that is waited for is closed.
+template <class Wait, class Look, class ByThread, class Closed>
+long look_until(std::int64_t deadline_ns, Wait&& wait, Look&& look, ByThread&& by_thread, Closed&& closed) {
   for (;;) {
-    const fd_wait outcome = wait(deadline_ns);
-    if (outcome == fd_wait::refused) {
-      return in_section([&] { return checked([&] { return by_thread(milliseconds_until(deadline_ns)); }); });
-    }
+    const fd_wait waited = wait(deadline_ns);
+    if (waited == fd_wait::refused) return wait_by_thread(deadline_ns, by_thread);
+    if (waited == fd_wait::closed) return closed();
     const long found = checked(look);
-    if (found != 0 || outcome == fd_wait::timeout) return found;
+    if (found != 0 || waited == fd_wait::timeout) return found;
   }
 }
 
-template <class Look, class ByThread>
-long wait_for_any(const pollfd* asked, nfds_t count, std::int64_t deadline_ns, Look&& look, ByThread&& by_thread) {
+long is_none() noexcept { return -EBADF; }
+
+template <class Look, class ByThread, class Closed>
+long wait_for_any(const pollfd* asked, nfds_t count, std::int64_t deadline_ns, Look&& look, ByThread&& by_thread,
+                  Closed&& closed) {
   fd_direction d = fd_direction::read;
   if (asks_for_none(asked, count)) {
-    if (!in_home_process()) return checked([&] { return by_thread(milliseconds_until(deadline_ns)); });
+    if (!in_home_process()) return wait_by_thread(deadline_ns, by_thread);
     kernel_section kernel;
     sleep_until(deadline_ns);
     return 0;
   }
   if (const pollfd* one = only_one(asked, count, d)) {
     const auto wait = [&](std::int64_t until) { return descriptor_wait(one->fd, d).wait_until(until); };
-    return look_until(deadline_ns, wait, look, by_thread);
+    return look_until(deadline_ns, wait, look, by_thread, closed);
   }
   epoll_of all(asked, count);
-  return look_until(deadline_ns, [&](std::int64_t until) { return all.wait_until(until); }, look, by_thread);
-}
-
-int finish(long result, int errno_before) noexcept {
-  set_errno(result < 0 ? static_cast<int>(-result) : errno_before);
-  return result < 0 ? -1 : static_cast<int>(result);
+  return look_until(deadline_ns, [&](std::int64_t until) { return all.wait_until(until); }, look, by_thread, is_none);
 }
 
 int poll_until(pollfd* asked, nfds_t count, std::int64_t deadline_ns) {
-  const int errno_before = errno_now();
+  const outcome end;
   const auto look = [&] { return libc::poll(asked, count, 0); };
   const auto by_thread = [&](int left_ms) { return libc::poll(asked, count, left_ms); };
+  const auto closed = [&] {
+    for (nfds_t i = 0; i < count; ++i) asked[i].revents = asked[i].fd >= 0 ? POLLNVAL : 0;
+    return 1;
+  };
   const long found = checked(look);
-  return finish(found != 0 ? found : wait_for_any(asked, count, deadline_ns, look, by_thread), errno_before);
+  return static_cast<int>(end.of(found != 0 ? found : wait_for_any(asked, count, deadline_ns, look, by_thread, closed)));
 }
 
 // The three sets of a select: what was asked, kept while the kernel writes its answers into the caller's.
@@ -182,28 +188,28 @@ class select_sets {
 };
 
 int select_until(int count, fd_set* readable, fd_set* writable, fd_set* urgent, std::int64_t deadline_ns) {
-  const int errno_before = errno_now();
+  const outcome end;
   select_sets sets(count, readable, writable, urgent);
   const auto look = [&] { return sets.look(0); };
   const auto by_thread = [&](int left_ms) { return sets.look(left_ms); };
-  if (const long found = checked(look); found != 0) return finish(found, errno_before);
+  if (const long found = checked(look); found != 0) return static_cast<int>(end.of(found));
   nfds_t asked_count = 0;
   const std::unique_ptr<pollfd[]> asked = sets.as_poll(asked_count);
-  if (asked == nullptr) return finish(in_section([&] { return checked([&] { return by_thread(milliseconds_until(deadline_ns)); }); }), errno_before);
-  return finish(wait_for_any(asked.get(), asked_count, deadline_ns, look, by_thread), errno_before);
+  if (asked == nullptr) return static_cast<int>(end.of(wait_by_thread(deadline_ns, by_thread)));
+  return static_cast<int>(end.of(wait_for_any(asked.get(), asked_count, deadline_ns, look, by_thread, is_none)));
 }
 
 // Larger sets than fd_set are the caller's own arrays.
 bool fits(int count) noexcept { return count >= 0 && count <= FD_SETSIZE; }
 
 int epoll_until(int queue, epoll_event* events, int capacity, std::int64_t deadline_ns) {
-  const int errno_before = errno_now();
+  const outcome end;
   const auto look = [&] { return libc::epoll_wait(queue, events, capacity, 0); };
   const auto by_thread = [&](int left_ms) { return libc::epoll_wait(queue, events, capacity, left_ms); };
   const long found = checked(look);
-  if (found != 0) return finish(found, errno_before);
+  if (found != 0) return static_cast<int>(end.of(found));
   const auto wait = [&](std::int64_t until) { return descriptor_wait(queue, fd_direction::read).wait_until(until); };
-  return finish(look_until(deadline_ns, wait, look, by_thread), errno_before);
+  return static_cast<int>(end.of(look_until(deadline_ns, wait, look, by_thread, is_none)));
 }
 
 }  // namespace

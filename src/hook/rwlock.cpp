@@ -33,9 +33,9 @@ int lock(pthread_rwlock_t* l, bool writing, std::int64_t deadline_ns) noexcept {
       result = try_lock(l);
       return result == EBUSY;
     };
-    const waited outcome = wait_at(address, wait_reason::pthread_rwlock_lock, deadline_ns, was_woken, recheck);
-    if (outcome == waited::timed_out) return ETIMEDOUT;
-    if (outcome == waited::woken) was_woken = true;
+    const waited how = wait_at(address, wait_reason::pthread_rwlock_lock, deadline_ns, was_woken, recheck);
+    if (how == waited::timed_out) return ETIMEDOUT;
+    if (how == waited::woken) was_woken = true;
     if (result == EBUSY) result = try_lock(l);
   }
   return result;

@@ -23,7 +23,7 @@ bool is_shared(const sem_t* s) noexcept {
 }
 
 int wait(sem_t* s, std::int64_t deadline_ns) noexcept {
-  const int errno_before = errno_now();
+  const outcome end;
   const auto try_wait = [s] { return checked([s] { return libc::sem_trywait(s); }); };
   long result = try_wait();
   for (bool was_woken = false; result == -EAGAIN;) {
@@ -31,22 +31,20 @@ int wait(sem_t* s, std::int64_t deadline_ns) noexcept {
       result = try_wait();
       return result == -EAGAIN;
     };
-    const waited outcome = wait_at(s, wait_reason::sem_wait, deadline_ns, was_woken, recheck);
-    if (outcome == waited::timed_out) return fail(ETIMEDOUT);
-    if (outcome == waited::woken) was_woken = true;
+    const waited how = wait_at(s, wait_reason::sem_wait, deadline_ns, was_woken, recheck);
+    if (how == waited::timed_out) return end.failure(ETIMEDOUT);
+    if (how == waited::woken) was_woken = true;
     if (result == -EAGAIN) {
       result = try_wait();
-    } else if (outcome == waited::woken) {
+    } else if (how == waited::woken) {
       wake_one(s);  // for a post that was not needed here
     }
   }
-  if (result < 0) return fail(static_cast<int>(-result));
-  set_errno(errno_before);
-  return 0;
+  return static_cast<int>(end.of(result));
 }
 
 int wait_until(sem_t* s, clockid_t clock, const timespec* until) noexcept {
-  return is_valid(*until) ? wait(s, deadline_at(clock, *until)) : fail(EINVAL);
+  return is_valid(*until) ? wait(s, deadline_at(clock, *until)) : outcome().failure(EINVAL);
 }
 
 bool hooked(const sem_t* s) noexcept { return may_park() && !is_shared(s); }

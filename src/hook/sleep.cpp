@@ -9,13 +9,13 @@ namespace gos::rt {
 namespace {
 
 void sleep_for(std::int64_t ns) noexcept {
-  const int errno_before = errno_now();
+  const outcome end;
   {
     const std::int64_t when_ns = deadline_after(ns);
     kernel_section kernel;
     sleep_until(when_ns);
   }
-  set_errno(errno_before);
+  end.success(0);
 }
 
 bool passes_by_itself(clockid_t clock) noexcept {

@@ -112,9 +112,9 @@ class found_record {
   void wait(std::int64_t deadline_ns) const noexcept {
     if (record_ == nullptr) return;
     const auto lives = [this] { return !record_->ended.load(std::memory_order_acquire); };  // acquire: pairs with ~ending()
-    waited outcome = waited::woken;
-    while (lives() && outcome != waited::timed_out) {
-      outcome = wait_at(record_, wait_reason::pthread_join, deadline_ns, false, lives);
+    waited how = waited::woken;
+    while (lives() && how != waited::timed_out) {
+      how = wait_at(record_, wait_reason::pthread_join, deadline_ns, false, lives);
     }
   }
 

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <string>
 
+#include <gossamer/context.hpp>
 #include <gossamer/net.hpp>
 
 #include "io/kernel_calls.hpp"

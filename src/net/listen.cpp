@@ -6,6 +6,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <gossamer/context.hpp>
 #include <gossamer/net.hpp>
 
 #include "io/kernel_calls.hpp"

@@ -20,6 +20,7 @@
 #include <gossamer/condition_variable.hpp>
 #include <gossamer/net.hpp>
 
+#include "base/race.hpp"
 #include "io/descriptor.hpp"
 #include "net/stream.hpp"
 
@@ -47,7 +48,6 @@ class memory_end final : public stream {
   }
 
   result<std::size_t> read_some(std::byte* buffer, std::size_t size) override;
-  result<std::size_t> read_full(std::byte* buffer, std::size_t size) override;
   result<std::size_t> write_some(const std::byte* data, std::size_t size) override {
     const std::span piece(data, size);
     return write(std::span(&piece, 1), true);
@@ -146,24 +146,12 @@ result<std::size_t> memory_end::read_some(std::byte* buffer, std::size_t size) {
   if (in_->refused) return 0;
   const std::size_t n = std::min(size, in_->offer.size());  // 0: end of file
   if (n == 0) return 0;
+  race_acquire(in_);  // what the writer wrote into its buffer
   std::memcpy(buffer, in_->offer.data(), n);
+  race_release(in_);
   in_->offer = in_->offer.subspan(n);
   in_->taken.notify_all();
   return n;
-}
-
-result<std::size_t> memory_end::read_full(std::byte* buffer, std::size_t size) {
-  std::size_t done = 0;
-  while (done < size) {
-    const auto got = read_some(buffer + done, size - done);
-    if (!got) return std::unexpected(failure("read", got.error().code(), nullptr, done));
-    if (*got == 0) {
-      return std::unexpected(
-          failure("read", done == 0 ? io_errc::end_of_file : io_errc::unexpected_end_of_file, nullptr, done));
-    }
-    done += *got;
-  }
-  return size;
 }
 
 result<std::size_t> memory_end::write(pieces data, bool some) {
@@ -177,11 +165,13 @@ result<std::size_t> memory_end::write(pieces data, bool some) {
   out_->writing = true;
   for (const auto piece : data) {
     if (piece.empty()) continue;
+    race_release(out_);
     out_->offer = piece;
     out_->offered.notify_all();
     cause = wait_written(here.held, [&] { return out_->offer.empty() || (some && out_->offer.size() < piece.size()); });
     done += piece.size() - out_->offer.size();
     out_->offer = {};
+    race_acquire(out_);  // the readers are done with it
     if (cause || (some && done > 0)) break;
   }
   out_->writing = false;

@@ -56,7 +56,7 @@ std::unexpected<error> failed(std::string_view operation, std::string_view netwo
                                context_of(operation, network, address).append(": ").append(call)));
 }
 
-std::unexpected<error> given_up(const context& ctx, const std::string& doing) {
+std::unexpected<error> given_up(const context& ctx, std::string_view doing) {
   const std::error_code why = ctx.err();
   return std::unexpected(error(why, doing, why == std::errc::timed_out ? "i/o timeout" : "operation was canceled"));
 }

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <gossamer/context.hpp>
 #include <gossamer/net.hpp>
@@ -17,7 +18,7 @@ const char* literal_network(std::string_view network) noexcept;
 // AF_INET, AF_INET6 or AF_UNIX.
 int family_of(const net::endpoint& e) noexcept;
 
-// The descriptor, or the negative errno value. The first call raises the limit of open descriptors.
+// The descriptor, or the negative errno value. 
 int open_socket(int family, int type) noexcept;
 
 // TCP_NODELAY and keep-alive as Go has them. A socket that refuses one works nevertheless.
@@ -31,7 +32,7 @@ std::unexpected<error> failed(std::string_view operation, std::string_view netwo
                               std::string_view call, int number);
 
 // How an operation fails whose context is over. Text: `<doing>: operation was canceled`, or `i/o timeout`.
-std::unexpected<error> given_up(const context& ctx, const std::string& doing);
+std::unexpected<error> given_up(const context& ctx, std::string_view doing);
 
 // A socket of the type that is bound to `where`; `shown` is the address for texts. The caller listens.
 result<net_fd*> open_bound(std::string_view network, int type, const net::endpoint& where, std::string_view shown,

@@ -15,6 +15,20 @@
 
 namespace gos::rt {
 
+result<std::size_t> stream::read_full(std::byte* buffer, std::size_t size) {
+  std::size_t done = 0;
+  while (done < size) {
+    const auto got = read_some(buffer + done, size - done);
+    if (!got) return std::unexpected(error(got.error().code(), {}, got.error().message(), done));
+    if (*got == 0) {
+      const io_errc cause = done == 0 ? io_errc::end_of_file : io_errc::unexpected_end_of_file;
+      return std::unexpected(failure("read", cause, nullptr, done));
+    }
+    done += *got;
+  }
+  return size;
+}
+
 result<std::uint64_t> stream::send_file(int file, std::uint64_t offset, std::uint64_t count) {
   constexpr std::size_t room = 32 * 1024;
   const auto buffer = std::make_unique_for_overwrite<std::byte[]>(std::min<std::uint64_t>(room, count));

@@ -23,7 +23,7 @@ class stream {
   using pieces = std::span<const std::span<const std::byte>>;
 
   virtual result<std::size_t> read_some(std::byte* buffer, std::size_t size) = 0;
-  virtual result<std::size_t> read_full(std::byte* buffer, std::size_t size) = 0;
+  virtual result<std::size_t> read_full(std::byte* buffer, std::size_t size);
   virtual result<std::size_t> write_some(const std::byte* data, std::size_t size) = 0;
   virtual result<std::size_t> write_all(const std::byte* data, std::size_t size) = 0;
   virtual result<std::size_t> write_pieces(pieces data) = 0;

@@ -32,6 +32,7 @@ constexpr debug_word known[] = {
     {"noalone"},
     {"noguards"},
     {"nomembarrier"},
+    {"nonowait"},
     {"nopidfd"},
     {"nopwait2"},
     {"nouring"},
@@ -44,7 +45,7 @@ constexpr debug_word known[] = {
 };
 constexpr const char* known_text =
     "crash_limit=MILLISECONDS, dump_signal=USR1, USR2 or a number, leaks, lockcheck, lockcheck=abort, migrate, mprotectguards, "
-    "noalone, noguards, nomembarrier, nopidfd, nopwait2, nouring, printstalls, scheddetail=0 or 1, "
+    "noalone, noguards, nomembarrier, nonowait, nopidfd, nopwait2, nouring, printstalls, scheddetail=0 or 1, "
     "schedtrace=MILLISECONDS, stackuse, stalls=MILLISECONDS, systemdns";
 
 // Cuts the first entry off the list.

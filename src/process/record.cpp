@@ -4,8 +4,11 @@
 #include <sys/wait.h>
 
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <memory>
+
+#include <gossamer/time.hpp>
 
 #include "base/race.hpp"
 #include "platform/thread.hpp"
@@ -122,6 +125,7 @@ result<process::exit_status> process_record::wait(const detail::select_arm* limi
     }
     if (missing != 0) return std::unexpected(failure("waitid", missing));
     if (over) return status_of(end);
+    sleep(std::chrono::milliseconds(1));  // it has ended, and a debugger has yet to let go of it
   }
 }
 

@@ -41,10 +41,14 @@ class object_lock {
   object_lock& operator=(const object_lock&) = delete;
 
   [[gnu::always_inline]] void lock() noexcept {
-    // relaxed, both: while alone nobody else looks at locks (INV1); what ended before it began is ordered by scheduler::lock.
-    if (alone.load(std::memory_order_relaxed) && word_.try_lock_alone()) return;
-    word_.lock();
+    if (GOS_UNLIKELY(!lock_quick())) lock_slow();
   }
+  [[nodiscard]] [[gnu::always_inline]] bool lock_quick() noexcept {
+    // relaxed, both: while alone nobody else looks at locks (INV1); what ended before it began is ordered by scheduler::lock.
+    if (alone.load(std::memory_order_relaxed)) return word_.try_lock_alone();
+    return word_.lock_quick();
+  }
+  void lock_slow() noexcept { word_.lock_slow(); }
   [[gnu::always_inline]] void unlock() noexcept { word_.unlock(); }
   bool try_lock() noexcept { return word_.try_lock(); }
 

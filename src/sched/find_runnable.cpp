@@ -249,7 +249,9 @@ goroutine* find_runnable(machine* mp) noexcept {
       retire(detach(mp));
       continue;
     }
-    goroutine* gp = look_here(pp, std::exchange(mp->gave_way, nullptr));
+    // relaxed: a hint, made good by rest().
+    goroutine* gp = mp->visitors.load(std::memory_order_relaxed) != nullptr ? take_visitor(mp) : nullptr;
+    if (gp == nullptr) gp = look_here(pp, std::exchange(mp->gave_way, nullptr));
     if (gp == nullptr) gp = search(mp, pp);
     if (gp != nullptr) {
       stop_searching(mp, true);

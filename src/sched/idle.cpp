@@ -133,7 +133,8 @@ void rest_in_poller(machine* mp, std::int64_t until_ns) noexcept {
   mp->resting.store(false, std::memory_order_relaxed);  // relaxed: as above
   sched.lock.lock();
   sched.poll_machine = nullptr;
-  processor* pp = idle_processor_take_locked();
+  // relaxed: under lock. A visitor has left its own.
+  processor* pp = mp->given.load(std::memory_order_relaxed) == nullptr ? idle_processor_take_locked() : nullptr;
   sched.lock.unlock();
   // release: pairs with poll_if_free() and rest(), of the next one who looks.
   sched.poll_busy.store(false, std::memory_order_release);
@@ -305,7 +306,8 @@ void rest(machine* mp) noexcept {
   sched.lock.lock();
   // INV1: under the lock under which work is put there. quit: pairs with wake_for_quit(), same lock. One beyond
   // max_procs must not get into the idle list: the caller retires it.
-  if (!sched.global.empty() || mp->quit.load(std::memory_order_relaxed) || surplus_locked(mp->pp)) {  // relaxed: under lock
+  if (!sched.global.empty() || mp->quit.load(std::memory_order_relaxed) || surplus_locked(mp->pp) ||  // relaxed: under lock
+      mp->visitors.load(std::memory_order_relaxed) != nullptr) {                                      // relaxed: as above
     sched.lock.unlock();
     return;
   }
@@ -435,6 +437,25 @@ void give_to_locked(machine* mp, goroutine* gp) noexcept {
   machine* target = gp->extra->locked_machine;
   target->given.store(detach(mp), std::memory_order_release);  // release: pairs with wait_for_locked()
   wake_machine(target);
+}
+
+invitation invite_locked(machine* mp, machine* host) noexcept {
+  // relaxed: under lock. Somebody else has given it a processor: it is about to wake, and finds us all.
+  const bool invited = host->given.load(std::memory_order_relaxed) != nullptr;
+  if (invited || (!host->idle && sched.poll_machine != host)) return invitation::ask;
+  const bool sleeps = host->idle;
+  if (sleeps) idle_machine_remove_locked(host);
+  host->given.store(detach(mp), std::memory_order_relaxed);  // relaxed: under lock
+  host->given_searching = false;
+  return sleeps ? invitation::wake : invitation::poller;
+}
+
+void send_invitation(machine* host, invitation kind) noexcept {
+  switch (kind) {
+    case invitation::ask: ask_machine(host, request::reschedule); break;
+    case invitation::wake: wake_machine(host); break;
+    case invitation::poller: sched.events().wake(); break;
+  }
 }
 
 void global_push(goroutine* gp) noexcept {

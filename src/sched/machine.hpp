@@ -37,6 +37,7 @@
 namespace gos::rt {
 
 struct processor;
+struct visitor;
 }
 namespace gos::detail {
 struct fork_job;
@@ -105,6 +106,7 @@ struct alignas(cache_line_size) machine {
   random_generator random;                 // owner: a plain thread's
   stall_watch stall;                       // sysmon's
   machine* free_next = nullptr;  // under scheduler::lock: in the list of the free, or of those to be started
+  std::atomic<visitor*> visitors{nullptr};  // written under scheduler::lock: goroutines that want to go on here (home.cpp)
 
   goroutine g0;  // the scheduler's own context; for a plain thread, its stand-in
 };

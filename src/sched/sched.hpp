@@ -202,6 +202,10 @@ void let_others_run() noexcept;
 // Kernel mode: parks until the clock shows when_ns.
 void sleep_until(std::int64_t when_ns) noexcept;
 
+// Kernel mode, no locks: the same goroutine goes on on that machine, where it has been before. False: it was busy elsewhere for
+// too long, and the caller is on any. Nothing on a plain thread, and for who is locked to a thread.
+bool continue_on(machine* host) noexcept;
+
 // Spawning: room for a goroutine, then its start. Any mode, any thread.
 goroutine* goroutine_prepare(std::uint8_t stack_class) noexcept;  // null: out of memory
 void goroutine_start(goroutine* gp) noexcept;

@@ -148,6 +148,13 @@ void wait_for_quit(machine* mp) noexcept;  // without a processor: sleeps until 
 bool wake_for_quit(machine* mp) noexcept;
 void wait_for_locked(machine* mp) noexcept;            // until the goroutine locked to mp is handed over
 void give_to_locked(machine* mp, goroutine* gp) noexcept;
+// How `host` is told that somebody wants to go on there. invite_locked: gives it the processor of mp, if it has none and sleeps.
+enum class invitation { ask, wake, poller };
+invitation invite_locked(machine* mp, machine* host) noexcept;
+void send_invitation(machine* host, invitation kind) noexcept;
+
+// home.cpp
+goroutine* take_visitor(machine* mp) noexcept;  // one that wants to go on on mp, or null
 
 // global queue (idle.cpp)
 void global_push(goroutine* gp) noexcept;

@@ -1,0 +1,59 @@
+// hook: what the tests of hooked calls share.
+#pragma once
+#include "fixture.hpp"
+
+#include <gossamer/hook.hpp>
+
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include <thread>
+
+namespace gos_test {
+
+// Threads of this process, all of them.
+inline int thread_count() { return static_cast<int>(status_kib("Threads")); }
+
+// How many there may be when goroutines wait that were not there `before`: processors that had none yet, and those that a
+// moment of blocking costs.
+inline int few_more(int before) { return before + gos::runtime::max_procs() + 4; }
+
+// Runs f as a goroutine, to its end.
+template <class F> void on_goroutine(F&& f) {
+  gos::spawn([&] { f(); }).join();
+}
+
+// errno as it is on this thread now: the compiler keeps its address over a call.
+[[gnu::noinline]] inline int errno_here() { return errno; }
+
+struct descriptors {
+  int fd[2] = {-1, -1};
+
+  static descriptors pipe() {
+    descriptors made;
+    EXPECT_EQ(::pipe(made.fd), 0);
+    return made;
+  }
+  static descriptors sockets(int type = SOCK_STREAM) {
+    descriptors made;
+    EXPECT_EQ(::socketpair(AF_UNIX, type, 0, made.fd), 0);
+    return made;
+  }
+
+  ~descriptors() {
+    end(0);
+    end(1);
+  }
+  descriptors(descriptors&& other) noexcept : fd{std::exchange(other.fd[0], -1), std::exchange(other.fd[1], -1)} {}
+  descriptors& operator=(descriptors&&) = delete;
+
+  void end(int i) {
+    if (fd[i] >= 0) ::close(std::exchange(fd[i], -1));
+  }
+  void put(std::string_view text) const { EXPECT_EQ(::write(fd[1], text.data(), text.size()), static_cast<long>(text.size())); }
+
+ private:
+  descriptors() = default;
+};
+
+}  // namespace gos_test
