@@ -64,7 +64,7 @@ struct sink {
 
 result<std::string> read_all(source from, std::size_t expected);
 result<void> write_all(sink to, std::span<const std::byte> data);
-result<std::uint64_t> copy_all(source from, sink to);
+result<std::uint64_t> copy_all(sink to, source from);
 
 }  // namespace detail
 
@@ -75,8 +75,8 @@ template <readable_stream S> result<std::string> read_all(S& from) {
 
 // Writes to one what is read from the other, up to the end, and returns how much that was. The error is that of the one that
 // failed. Source: Go io.Copy.
-template <readable_stream From, writable_stream To> result<std::uint64_t> copy_all(From& from, To& to) {
-  return detail::copy_all(detail::source::of(from), detail::sink::of(to));
+template <writable_stream To, readable_stream From> result<std::uint64_t> copy_all(To& to, From& from) {
+  return detail::copy_all(detail::sink::of(to), detail::source::of(from));
 }
 
 // A failure of the stream ends the call that met it; what was read before stays in the buffer, so that after a time-out, say,

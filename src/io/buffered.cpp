@@ -210,7 +210,7 @@ result<void> detail::write_all(sink to, std::span<const std::byte> data) {
   return {};
 }
 
-result<std::uint64_t> detail::copy_all(source from, sink to) {
+result<std::uint64_t> detail::copy_all(sink to, source from) {
   const std::unique_ptr<std::byte[]> buffer(new std::byte[copy_size]);
   for (std::uint64_t done = 0;;) {
     const auto got = from.read(from.stream, std::span(buffer.get(), copy_size));

@@ -170,7 +170,7 @@ void fiber_ended(goroutine* left) noexcept;
 // caller's time slice; no other processor is woken for a mere hand-over.
 [[gnu::always_inline]] inline void ready(goroutine* gp) noexcept {
   processor* pp = this_machine()->pp;
-  goroutine* displaced;
+  goroutine* displaced = nullptr;
   if (GOS_UNLIKELY(!ready_quick(pp, gp, displaced))) ready_slow(gp);
   else if (displaced != nullptr) ready_displaced(pp, displaced);
 }
@@ -185,7 +185,7 @@ bool ready_displaced_and_leave(processor* pp, goroutine* displaced) noexcept;
   return kernel_leave_quick(mp) || leave_slow_with_true(mp);
 }
 [[gnu::always_inline]] inline bool ready_and_leave(machine* mp, goroutine* gp) noexcept {
-  goroutine* displaced;
+  goroutine* displaced = nullptr;
   if (GOS_UNLIKELY(!ready_quick(mp->pp, gp, displaced))) return ready_slow_and_leave(gp);
   if (displaced != nullptr) return ready_displaced_and_leave(mp->pp, displaced);
   return leave_with_true(mp);

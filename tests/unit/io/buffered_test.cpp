@@ -164,7 +164,7 @@ TEST(BufferedWriter, RemembersItsFailure) {
 
 TEST(Streams, ReadAllAndCopyAll) {
   slow_stream from{.text = std::string(100'000, 'c'), .piece = 777}, to{.piece = 100};
-  EXPECT_EQ(gos::copy_all(from, to).value(), 100'000U);
+  EXPECT_EQ(gos::copy_all(to, from).value(), 100'000U);
   EXPECT_TRUE(to.taken == from.text);
   from.at = 0;
   EXPECT_TRUE(gos::read_all(from).value() == from.text);
