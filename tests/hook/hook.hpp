@@ -6,7 +6,9 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 
+#include <chrono>
 #include <thread>
 
 namespace gos_test {
@@ -25,6 +27,17 @@ template <class F> void on_goroutine(F&& f) {
 
 // errno as it is on this thread now: the compiler keeps its address over a call.
 [[gnu::noinline]] inline int errno_here() { return errno; }
+
+inline void set_timeout(int fd, int name, std::chrono::microseconds d) {
+  const timeval limit{.tv_sec = d.count() / 1'000'000, .tv_usec = d.count() % 1'000'000};
+  EXPECT_EQ(::setsockopt(fd, SOL_SOCKET, name, &limit, sizeof limit), 0);
+}
+
+template <class F> std::chrono::nanoseconds duration_of(F&& f) {
+  const auto began = std::chrono::steady_clock::now();
+  f();
+  return std::chrono::steady_clock::now() - began;
+}
 
 struct descriptors {
   int fd[2] = {-1, -1};
