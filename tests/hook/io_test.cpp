@@ -509,6 +509,7 @@ TEST(HookedIo, PlainThreadsWaitAsEver) {
 
 // Where there is no descriptor left to watch by, the thread waits.
 TEST(HookedIo, WorksWithoutDescriptors) {
+  if (asan) GTEST_SKIP() << "UBSan opens a pipe to look at an object, and takes it for broken when it gets none";
   const descriptors pair = descriptors::sockets();
   on_goroutine([] { ::poll(nullptr, 0, 1); });  // the runtime has what it needs
   rlimit before{};
