@@ -16,9 +16,9 @@ namespace gos_test {
 // Threads of this process, all of them.
 inline int thread_count() { return static_cast<int>(status_kib("Threads")); }
 
-// How many there may be when goroutines wait that were not there `before`: processors that had none yet, and those that a
-// moment of blocking costs.
-inline int few_more(int before) { return before + gos::runtime::max_procs() + 4; }
+// How many there may be when goroutines wait that were not there `before`: processors that had none yet, and those that moments
+// of blocking cost.
+inline int few_more(int before) { return before + 2 * gos::runtime::max_procs() + 6; }
 
 // Runs f as a goroutine, to its end.
 template <class F> void on_goroutine(F&& f) {
