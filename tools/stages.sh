@@ -105,6 +105,11 @@ one_stage() {
       [ -z "$usual" ] || : "${GOS_TEST_FOLDERS:=conformance;stress}"
       stage tsan tsan all -LE '^(layering|headers)$'
       GOS_TEST_FOLDERS=$given ;;
+    asan)
+      given=${GOS_TEST_FOLDERS:-}
+      [ -z "$usual" ] || : "${GOS_TEST_FOLDERS:=unit;hook;model;programs;stress}"
+      stage asan asan all -LE '^(layering|headers)$'
+      GOS_TEST_FOLDERS=$given ;;
     clang) stage clang clang all -LE '^layering$' ;;  # the headers once more: it has warnings of its own
     *) stage "$1" "$1" all -LE '^(layering|headers)$' ;;
   esac
@@ -117,7 +122,7 @@ test_stages() {
     *) [ "$#" -gt 0 ] || set -- release ;;
   esac
   # Together the usual stages run with 1, 2, 4 and 8 processors; the stage release alone, and in all, with each of these. Of the
-  # usual stages TSan has the tests from outside; alone, and in all, it has every test.
+  # usual stages TSan has the tests from outside and ASan those from inside; alone, and in all, each has every test.
   usual=
   if [ "$#" -eq 0 ]; then
     usual=yes

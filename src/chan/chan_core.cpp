@@ -14,6 +14,7 @@
 #include "base/assert.hpp"
 #include "chan/nil_chan.hpp"
 #include "chan/transfer.hpp"
+#include "sched/object_names.hpp"
 
 #include <gossamer/detail/raise.hpp>
 
@@ -48,6 +49,7 @@ std::size_t alignment_of(const detail::element_type& type) noexcept {
     me.gp = self();
     me.data = element;
     me.handle = handle;
+    note_sender(ch, me.gp);
     race_before_park(ch, me, ch.senders);
     push_sender(ch, me);
     ch.lock.unlock();
@@ -62,30 +64,39 @@ std::size_t alignment_of(const detail::element_type& type) noexcept {
   raise_send_on_closed();
 }
 
-[[gnu::noinline]] bool recv_slow(channel& ch, void* to, attempt result, const void* handle) {
-  if (GOS_UNLIKELY(result == attempt::closed)) {
-    ch.lock.unlock();
-    kernel_leave();
-    return false;
-  }
-  if (GOS_UNLIKELY(try_source_locked(ch, to))) {
-    ch.lock.unlock();
-    kernel_leave();
-    return true;
-  }
+template <bool sourced>
+[[gnu::always_inline]] inline bool wait_to_recv(channel& ch, void* to, const void* handle) {
   chan_waiter me;
   me.gp = self();
   me.data = to;
   me.handle = handle;
+  note_receiver(ch, me.gp);
   race_before_park(ch, me, ch.receivers);
   push_receiver(ch, me);
-  if (GOS_UNLIKELY(ch.source != nullptr)) ch.source->wanted(ch);
+  if constexpr (sourced) ch.source->wanted(ch);
   ch.lock.unlock();
   park(wait_reason::chan_receive, &ch);
   race_after_recv(ch, me);
   const bool ok = me.ok;
   kernel_leave();
   return ok;
+}
+
+[[gnu::noinline]] bool recv_from_source(channel& ch, void* to, const void* handle) {
+  if (!try_source_locked(ch, to)) return wait_to_recv<true>(ch, to, handle);
+  ch.lock.unlock();
+  kernel_leave();
+  return true;
+}
+
+[[gnu::noinline]] bool recv_slow(channel& ch, void* to, attempt result, const void* handle) {
+  if (GOS_UNLIKELY(result == attempt::closed)) {
+    ch.lock.unlock();
+    kernel_leave();
+    return false;
+  }
+  if (GOS_UNLIKELY(ch.source != nullptr)) return recv_from_source(ch, to, handle);
+  return wait_to_recv<false>(ch, to, handle);
 }
 
 }  // namespace
@@ -95,44 +106,44 @@ std::byte* slot_any(const channel& ch, std::size_t index) noexcept {
   return base + offset_of_ring(*ch.type) + index * ch.type->size;
 }
 
-// The whole operation on the locked channel, in kernel mode.
-template <elements known> [[gnu::noinline]] void send_locked(channel& ch, void* element, const void* handle) {
+// The whole operation on the locked channel, in kernel mode on mp.
+template <elements known>
+[[gnu::noinline]] void send_locked(channel& ch, void* element, const void* handle, machine* mp) {
   waiter* woken;
-  const attempt result = try_send_locked<known>(ch, element, woken);
+  const attempt result = try_send_locked<known>(ch, mp, element, woken);
   if (GOS_UNLIKELY(result != attempt::done)) return send_slow(ch, element, result, handle);
   ch.lock.unlock();
-  if (woken != nullptr) ready(woken->gp);
-  kernel_leave();
+  if (woken != nullptr) static_cast<void>(ready_and_leave(mp, woken->gp));
+  else static_cast<void>(leave_with_true(mp));
 }
 
-template <elements known> [[gnu::noinline]] bool recv_locked(channel& ch, void* to, const void* handle) {
+template <elements known>
+[[gnu::noinline]] bool recv_locked(channel& ch, void* to, const void* handle, machine* mp) {
   waiter* woken;
-  const attempt result = try_recv_locked<known>(ch, to, woken);
+  const attempt result = try_recv_locked<known>(ch, mp, to, woken);
   if (GOS_UNLIKELY(result != attempt::done)) return recv_slow(ch, to, result, handle);
   ch.lock.unlock();
-  if (woken != nullptr) ready(woken->gp);
-  kernel_leave();
-  return true;
+  return woken != nullptr ? ready_and_leave(mp, woken->gp) : leave_with_true(mp);
 }
 
-// Those whose entry into kernel mode, or whose lock, was not to be had at once.
-[[gnu::noinline]] void send_contended(channel& ch, void* element, const void* handle) {
+// Those whose lock, or whose entry into kernel mode, was not to be had at once.
+[[gnu::noinline]] void send_contended(channel& ch, void* element, const void* handle, machine* mp) {
   ch.lock.lock_slow();
-  send_locked<elements::any>(ch, element, handle);
+  send_locked<elements::any>(ch, element, handle, mp);
 }
-[[gnu::noinline]] bool recv_contended(channel& ch, void* to, const void* handle) {
+[[gnu::noinline]] bool recv_contended(channel& ch, void* to, const void* handle, machine* mp) {
   ch.lock.lock_slow();
-  return recv_locked<elements::any>(ch, to, handle);
+  return recv_locked<elements::any>(ch, to, handle, mp);
 }
 [[gnu::noinline]] void send_revoked(channel& ch, void* element, const void* handle, machine* mp) {
-  kernel_enter_slow(mp);
+  mp = kernel_enter_slow(mp);
   ch.lock.lock();
-  send_locked<elements::any>(ch, element, handle);
+  send_locked<elements::any>(ch, element, handle, mp);
 }
 [[gnu::noinline]] bool recv_revoked(channel& ch, void* to, const void* handle, machine* mp) {
-  kernel_enter_slow(mp);
+  mp = kernel_enter_slow(mp);
   ch.lock.lock();
-  return recv_locked<elements::any>(ch, to, handle);
+  return recv_locked<elements::any>(ch, to, handle, mp);
 }
 
 }  // namespace gos::rt
@@ -156,6 +167,7 @@ chan_core* chan_make(std::size_t capacity, const element_type& type) {
 
 void chan_destroy(chan_core* core) noexcept {
   channel& ch = static_cast<channel&>(*core);
+  object_name_forget(&ch);
   if (ch.source != nullptr) {
     ch.source->destroy(ch);
     return;
@@ -177,10 +189,10 @@ void chan_send(const chan_handle& by, void* element) {
   channel& ch = static_cast<channel&>(*by.get());
   machine* mp;
   if (GOS_UNLIKELY(!kernel_enter_quick(mp))) return send_revoked(ch, element, &by, mp);
-  if (GOS_UNLIKELY(!ch.lock.lock_quick())) return send_contended(ch, element, &by);
-  if (!is_quick(ch)) return send_locked<elements::not_quick>(ch, element, &by);
+  if (GOS_UNLIKELY(!ch.lock.lock_quick())) return send_contended(ch, element, &by, mp);
+  if (!is_quick(ch)) return send_locked<elements::not_quick>(ch, element, &by, mp);
   waiter* woken;
-  const attempt result = try_send_locked<elements::quick>(ch, element, woken);
+  const attempt result = try_send_locked<elements::quick>(ch, mp, element, woken);
   if (GOS_UNLIKELY(result != attempt::done)) return send_slow(ch, element, result, &by);
   ch.lock.unlock();
   if (woken != nullptr) static_cast<void>(ready_and_leave(mp, woken->gp));
@@ -192,10 +204,10 @@ bool chan_recv(const chan_handle& by, void* to) {
   channel& ch = static_cast<channel&>(*by.get());
   machine* mp;
   if (GOS_UNLIKELY(!kernel_enter_quick(mp))) return recv_revoked(ch, to, &by, mp);
-  if (GOS_UNLIKELY(!ch.lock.lock_quick())) return recv_contended(ch, to, &by);
-  if (!is_quick(ch)) return recv_locked<elements::not_quick>(ch, to, &by);
+  if (GOS_UNLIKELY(!ch.lock.lock_quick())) return recv_contended(ch, to, &by, mp);
+  if (!is_quick(ch)) return recv_locked<elements::not_quick>(ch, to, &by, mp);
   waiter* woken;
-  const attempt result = try_recv_locked<elements::quick>(ch, to, woken);
+  const attempt result = try_recv_locked<elements::quick>(ch, mp, to, woken);
   if (GOS_UNLIKELY(result != attempt::done)) return recv_slow(ch, to, result, &by);
   ch.lock.unlock();
   return woken != nullptr ? ready_and_leave(mp, woken->gp) : leave_with_true(mp);
@@ -204,17 +216,17 @@ bool chan_recv(const chan_handle& by, void* to) {
 void chan_send_on(chan_core* core, void* element) {
   if (GOS_UNLIKELY(core == nullptr)) nil_send();
   channel& ch = static_cast<channel&>(*core);
-  kernel_enter();
+  machine* const mp = kernel_enter();
   ch.lock.lock();
-  send_locked<elements::any>(ch, element, nullptr);
+  send_locked<elements::any>(ch, element, nullptr, mp);
 }
 
 bool chan_recv_on(chan_core* core, void* to) {
   if (GOS_UNLIKELY(core == nullptr)) nil_recv();
   channel& ch = static_cast<channel&>(*core);
-  kernel_enter();
+  machine* const mp = kernel_enter();
   ch.lock.lock();
-  return recv_locked<elements::any>(ch, to, nullptr);
+  return recv_locked<elements::any>(ch, to, nullptr, mp);
 }
 
 bool chan_try_send(chan_core* core, void* element) {
@@ -224,7 +236,7 @@ bool chan_try_send(chan_core* core, void* element) {
     kernel_section kernel;
     ch.lock.lock();
     waiter* woken;
-    const attempt result = try_send_locked<elements::any>(ch, element, woken);
+    const attempt result = try_send_locked<elements::any>(ch, this_machines{}, element, woken);
     ch.lock.unlock();
     if (woken != nullptr) ready(woken->gp);
     if (GOS_LIKELY(result != attempt::closed)) return result == attempt::done;
@@ -248,7 +260,7 @@ recv_outcome chan_try_recv(chan_core* core, void* to) noexcept {
   kernel_section kernel;
   ch.lock.lock();
   waiter* woken;
-  const attempt result = try_recv_locked<elements::any>(ch, to, woken);
+  const attempt result = try_recv_locked<elements::any>(ch, this_machines{}, to, woken);
   ch.lock.unlock();
   if (woken != nullptr) ready(woken->gp);
   if (GOS_LIKELY(result == attempt::done)) return recv_outcome::received;

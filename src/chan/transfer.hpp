@@ -112,15 +112,23 @@ template <elements known>
   if (me.ok) race_acquire(&me);
 }
 
-// Sends *element if it can be done at once. `woken`: the receiver to ready, or null.
+// Who uses a channel: who runs on a machine that is known, or that is found out only when somebody has to be named.
+struct this_machines {};
+[[gnu::always_inline]] inline const goroutine* user(const machine* mp) noexcept { return mp->current; }
+[[gnu::always_inline]] inline const goroutine* user(this_machines) noexcept { return self(); }
+
+// For user(of): sends *element if it can be done at once. `woken`: the receiver to ready, or null.
 template <elements known>
-[[gnu::always_inline]] inline attempt try_send_locked(channel& ch, void* element, waiter*& woken) noexcept {
+[[gnu::always_inline]] inline attempt try_send_locked(channel& ch, auto of, void* element,
+                                                      waiter*& woken) noexcept {
   woken = nullptr;
   // relaxed: written under the lock, which we hold. The same for count below.
   if (GOS_UNLIKELY(ch.closed.load(std::memory_order_relaxed))) return attempt::closed;
   if (waiter* w = pop_receiver(ch)) {
     move_element<known>(ch, w->data, element);
     w->ok = true;
+    note_sender(ch, user(of));
+    if (w->shared != nullptr) note_receiver(ch, w->gp);
     if constexpr (race_enabled) {
       race_release(w);
       if (ch.capacity == 0) {
@@ -142,6 +150,7 @@ template <elements known>
   race_slot(place);
   race_acquire(&ch.receivers);
   ch.count.store(count + 1, std::memory_order_relaxed);
+  note_sender(ch, user(of));
   return attempt::done;
 }
 
@@ -153,10 +162,11 @@ template <elements known>
   return true;
 }
 
-// Receives into the raw memory at `to` if it can be done at once. `woken`: the sender to ready, or null. A quick one leaves
-// the source to who finds that it would block.
+// For user(of): receives into the raw memory at `to` if it can be done at once. `woken`: the sender to ready, or null. A quick
+// one leaves the source to who finds that it would block.
 template <elements known>
-[[gnu::always_inline]] inline attempt try_recv_locked(channel& ch, void* to, waiter*& woken) noexcept {
+[[gnu::always_inline]] inline attempt try_recv_locked(channel& ch, auto of, void* to,
+                                                      waiter*& woken) noexcept {
   woken = nullptr;
   // relaxed: written under the lock, which we hold. The same for closed below.
   const std::size_t count = ch.count.load(std::memory_order_relaxed);
@@ -167,11 +177,13 @@ template <elements known>
     if (w != nullptr) {  // the ring was full: the place just emptied is now its last (CH-05)
       move_element<known>(ch, place, w->data);
       w->ok = true;
+      if (w->shared != nullptr) note_sender(ch, w->gp);
       race_release(w);
     } else {
       ch.count.store(count - 1, std::memory_order_relaxed);
     }
     advance_first(ch);
+    note_receiver(ch, user(of));
     race_slot(place);
     race_acquire(&ch.senders);
     woken = w;
@@ -180,6 +192,8 @@ template <elements known>
   if (waiter* w = pop_sender(ch)) {
     move_element<known>(ch, to, w->data);
     w->ok = true;
+    note_receiver(ch, user(of));
+    if (w->shared != nullptr) note_sender(ch, w->gp);
     race_release(w);
     race_acquire(w);
     woken = w;

@@ -1,4 +1,4 @@
-// See libc.hpp and here.hpp. Also what makes the linker take all hooks: gossamer::hook asks for gos_hook_installed.
+// See libc.hpp and here.hpp.
 #include "hook/libc.hpp"
 
 #include <gossamer/hook.hpp>
@@ -55,16 +55,6 @@ std::int64_t deadline_at(clockid_t clock, const timespec& when) noexcept {
 }
 
 }  // namespace gos::rt
-
-// One function of each file here.
-extern "C" [[gnu::used]] void* const gos_hook_installed[] = {
-    reinterpret_cast<void*>(&::read),        reinterpret_cast<void*>(&::poll),
-    reinterpret_cast<void*>(&::usleep),      reinterpret_cast<void*>(&::getaddrinfo),
-    reinterpret_cast<void*>(&::pthread_mutex_lock), reinterpret_cast<void*>(&::pthread_cond_wait),
-    reinterpret_cast<void*>(&::pthread_rwlock_unlock), reinterpret_cast<void*>(&::sem_wait),
-    reinterpret_cast<void*>(&::pthread_join), reinterpret_cast<void*>(&::pthread_setspecific),
-    reinterpret_cast<void*>(&::close), reinterpret_cast<void*>(&::connect),
-};
 
 namespace gos::hook {
 

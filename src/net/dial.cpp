@@ -117,12 +117,12 @@ result<tcp_conn> dial(std::string_view network, std::string_view address, const 
   if (ctx.err()) return given_up(ctx, context_of("dial", network, address));
   auto where = rt::resolve_address("dial", network, address, ctx);
   if (!where) return std::unexpected(std::move(where.error()));
-  std::vector<endpoint>& all = where->endpoints;
-  const bool first_kind = rt::is_v4(all.front());
-  const auto others = std::stable_partition(all.begin(), all.end(),
-                                            [=](const endpoint& e) { return rt::is_v4(e) == first_kind; });
-  auto made = others == all.end() ? dial_in_turn(network, all, ctx)
-                                  : dial_both(network, {all.begin(), others}, {others, all.end()}, ctx);
+  const std::vector<endpoint>& all = where->endpoints;
+  std::vector<endpoint> first_kind, second_kind;
+  for (const endpoint& e : all)
+    (rt::is_v4(e) == rt::is_v4(all.front()) ? first_kind : second_kind).push_back(e);
+  auto made = second_kind.empty() ? dial_in_turn(network, all, ctx)
+                                  : dial_both(network, first_kind, second_kind, ctx);
   if (!made) return std::unexpected(std::move(made.error()));
   return tcp_conn(made->release());
 }

@@ -28,6 +28,7 @@ bio_owner reader(std::string_view text) {
 result<certificate::pair> parse(std::string_view certificates, std::string_view key, const char* certificate_field,
                                 const char* key_field) {
   start_openssl();
+  const openssl_scope inside;
   ERR_clear_error();
   certificate::pair made;
   const bio_owner text = reader(certificates);
@@ -122,13 +123,13 @@ result<certificate_files> certificate_files::open(std::string certificate_file, 
 }
 
 result<void> certificate_files::reload() {
-  const std::lock_guard held(state_->lock);
+  const told_guard held(state_->lock);
   return state_->read();
 }
 
 certificate certificate_files::current() const {
   state& s = *state_;
-  const std::lock_guard held(s.lock);
+  const told_guard held(s.lock);
   if (s.check_every_ns > 0) {
     const std::int64_t now_ns = rt::monotonic_ns();
     if (now_ns >= s.next_check_ns) {

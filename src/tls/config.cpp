@@ -70,13 +70,14 @@ result<void> set_chosen(config::state& s) {
 void config::state::load_system_roots() {
   if (!chosen.system_roots) return;
   system_roots.call([this] {
+    const openssl_scope inside;
     SSL_CTX_set_default_verify_paths(ctx.get());
     ERR_clear_error();
   });
 }
 
 session_owner session_cache::find(const std::string& server) {
-  const std::lock_guard held(lock_);
+  const told_guard held(lock_);
   const auto found = std::ranges::find(entries_, server, &entry::server);
   if (found == entries_.end()) return nullptr;
   SSL_SESSION_up_ref(found->session.get());
@@ -86,7 +87,7 @@ session_owner session_cache::find(const std::string& server) {
 void session_cache::keep(const std::string& server, session_owner session) {
   std::list<entry> dropped;  // freed outside the lock
   entry fresh{server, std::move(session)};
-  const std::lock_guard held(lock_);
+  const told_guard held(lock_);
   const auto found = std::ranges::find(entries_, server, &entry::server);
   if (found != entries_.end()) dropped.splice(dropped.begin(), entries_, found);
   entries_.push_front(std::move(fresh));
@@ -95,6 +96,7 @@ void session_cache::keep(const std::string& server, session_owner session) {
 
 result<config> config::make(const options& chosen) {
   start_openssl();
+  const openssl_scope inside;
   ERR_clear_error();
   auto made = std::make_shared<state>();
   made->chosen = chosen;

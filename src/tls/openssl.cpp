@@ -64,7 +64,10 @@ const std::error_category& tls_category() noexcept {
 
 void start_openssl() {
   static once started;
-  started.call([] { OPENSSL_init_ssl(OPENSSL_INIT_NO_ATEXIT, nullptr); });
+  started.call([] {
+    const openssl_scope inside;
+    OPENSSL_init_ssl(OPENSSL_INIT_NO_ATEXIT, nullptr);
+  });
 }
 
 std::string openssl_reason() {

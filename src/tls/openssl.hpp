@@ -14,12 +14,15 @@
 
 #include <gossamer/tls.hpp>
 
+#include "tls/told_guard.hpp"
+
 namespace gos::tls {
 
 template <auto release>
 struct released_by {
   template <class T>
   void operator()(T* object) const noexcept {
+    const openssl_scope inside;
     release(object);
   }
 };

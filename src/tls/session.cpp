@@ -26,11 +26,17 @@ constexpr std::size_t record_size = 16 * 1024;
 session::session(owned_stream below, std::shared_ptr<config::state> config, role role, std::string_view server_name)
     : below_(std::move(below)), config_(std::move(config)), role_(role), server_name_(server_name),
       transport_(transport::over(*below_)) {
+  if (role_ == role::client) config_->load_system_roots();
+  while (server_name_.ends_with('.')) server_name_.pop_back();
+  cache_key_ = server_name_.empty() ? below_->remote().to_string() : server_name_;
+  const session_owner known = role_ == role::client ? config_->sessions.find(cache_key_) : nullptr;
+  const openssl_scope inside;
   ssl_.reset(allocated(SSL_new(config_->ctx.get())));
   SSL* const ssl = ssl_.get();
   SSL_set_app_data(ssl, this);
   BIO* const bio = callbacks::make_bio(*this);
   SSL_set_bio(ssl, bio, bio);
+  if (known) SSL_set_session(ssl, known.get());
   if (role_ == role::client) {
     prepare_client(ssl);
   } else {
@@ -42,23 +48,19 @@ session::session(owned_stream below, std::shared_ptr<config::state> config, role
 session::~session() {
   rt::race_acquire(&lock_);
   // Without a goodbye OpenSSL would forget the session, too.
-  if (!broken_) SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+  if (!broken_ && ssl_ != nullptr) SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
   ssl_.reset();
   rt::race_release(config_.get());
 }
 
 void session::prepare_client(SSL* ssl) {
   SSL_set_connect_state(ssl);
-  while (server_name_.ends_with('.')) server_name_.pop_back();
   const bool is_address = !rt::parse_ip(server_name_, 0).empty();
   if (!server_name_.empty() && !is_address) SSL_set_tlsext_host_name(ssl, server_name_.c_str());
-  cache_key_ = server_name_.empty() ? below_->remote().to_string() : server_name_;
-  if (const session_owner known = config_->sessions.find(cache_key_)) SSL_set_session(ssl, known.get());
   if (config_->chosen.insecure_skip_verify) {
     SSL_set_verify(ssl, SSL_VERIFY_NONE, nullptr);
     return;
   }
-  config_->load_system_roots();
   SSL_set_verify(ssl, SSL_VERIFY_PEER, callbacks::on_verify);
   if (server_name_.empty()) {
     handshake_failure_ = error(errc::configuration, "tls: server_name", "none given, so the peer cannot be verified");
@@ -95,7 +97,7 @@ void session::say_goodbye() {
   constexpr auto moment = std::chrono::milliseconds(100);
   // acquire: pairs with handshake_once().
   if (!complete_.load(std::memory_order_acquire) || !writing_.try_lock()) return;
-  const std::lock_guard writing(writing_, std::adopt_lock);
+  const told_guard writing(writing_, std::adopt_lock);
   const visit inside(*transport_, direction::write);
   if (!inside) return;
   {
@@ -122,6 +124,7 @@ session::step session::operate(std::string_view operation, Call call) {
   session_owner fresh;
   {
     const told_guard held(lock_);
+    const openssl_scope inside;
     ERR_clear_error();
     cause_ = {};
     s.count = call(ssl_.get());
@@ -221,7 +224,7 @@ result<void> session::handshake(const context& ctx) {
 }
 
 result<void> session::handshake_once() {
-  const std::lock_guard handshaking(handshaking_);
+  const told_guard handshaking(handshaking_);
   // relaxed: under the lock.
   if (complete_.load(std::memory_order_relaxed)) return {};
   if (handshake_failure_) return std::unexpected(*handshake_failure_);
@@ -289,7 +292,7 @@ void session::choose_certificate() {
 // --- reading and writing --------------------------------------------------------------------------------------------------
 
 result<std::size_t> session::read_some(std::byte* buffer, std::size_t size) {
-  const std::lock_guard reading(reading_);
+  const told_guard reading(reading_);
   // relaxed: a closed stream below says so, too.
   if (closed_.load(std::memory_order_relaxed)) return std::unexpected(failure("read", io_errc::closed));
   if (size == 0) return 0;
@@ -326,7 +329,7 @@ result<std::size_t> session::write_all(const std::byte* data, std::size_t size) 
 result<std::size_t> session::write_pieces(pieces data) { return write(data); }
 
 result<std::size_t> session::write(pieces data) {
-  const std::lock_guard writing(writing_);
+  const told_guard writing(writing_);
   // relaxed: as in read_some().
   if (closed_.load(std::memory_order_relaxed)) return std::unexpected(failure("write", io_errc::closed));
   if (auto done = handshake(); !done) return std::unexpected(std::move(done.error()));
@@ -386,7 +389,7 @@ result<void> session::shut_down(int how) {
     read_closed_.store(true, std::memory_order_relaxed);
     return below_->shut_down(how);
   }
-  const std::lock_guard writing(writing_);
+  const told_guard writing(writing_);
   // relaxed: as in read_some().
   if (closed_.load(std::memory_order_relaxed)) return std::unexpected(failure("close", io_errc::closed));
   if (auto done = handshake(); !done) return done;
@@ -400,7 +403,7 @@ result<void> session::shut_down(int how) {
 // --- deadlines ------------------------------------------------------------------------------------------------------------
 
 result<void> session::set_deadlines(bool read, bool write, std::optional<time_point> when) {
-  const std::lock_guard held(deadline_lock_);
+  const told_guard held(deadline_lock_);
   const time_point deadline = when && *when != time_point{} ? *when : time_point::max();
   if (read) read_deadline_ = deadline;
   if (write) write_deadline_ = deadline;
@@ -416,13 +419,13 @@ result<void> session::apply_deadlines() {
 }
 
 void session::limit_handshake(time_point limit) {
-  const std::lock_guard held(deadline_lock_);
+  const told_guard held(deadline_lock_);
   handshake_limit_ = limit;
   static_cast<void>(apply_deadlines());
 }
 
 void session::interrupt(bool on) {
-  const std::lock_guard held(deadline_lock_);
+  const told_guard held(deadline_lock_);
   interrupted_ = on;
   static_cast<void>(apply_deadlines());
 }
@@ -435,6 +438,7 @@ connection_state session::state() {
   known.complete = complete_.load(std::memory_order_acquire);
   if (!known.complete) return known;
   const told_guard held(lock_);
+  const openssl_scope inside;
   SSL* const ssl = ssl_.get();
   known.version = static_cast<version>(SSL_version(ssl));
   known.cipher = SSL_get_cipher_name(ssl);

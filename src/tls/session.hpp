@@ -25,24 +25,10 @@
 #include <gossamer/context.hpp>
 #include <gossamer/mutex.hpp>
 
-#include "base/race.hpp"
 #include "tls/config.hpp"
 #include "tls/transport.hpp"
 
 namespace gos::tls {
-
-// Holds a mutex, and says so to ThreadSanitizer, to which OpenSSL shows its calls of memcpy and free, but not our locks.
-class told_guard {
- public:
-  explicit told_guard(mutex& lock) : held_(lock), lock_(&lock) { rt::race_acquire(lock_); }
-  ~told_guard() { rt::race_release(lock_); }
-  told_guard(const told_guard&) = delete;
-  told_guard& operator=(const told_guard&) = delete;
-
- private:
-  const std::lock_guard<mutex> held_;
-  const mutex* const lock_;
-};
 
 class session final : public rt::stream {
  public:

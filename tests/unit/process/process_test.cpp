@@ -4,6 +4,7 @@
 #include <gossamer/process.hpp>
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <csignal>
@@ -273,7 +274,7 @@ TEST(Process, AContextEndsTheCollectingAndTheGroup) {
     must(leader.kill());
     EXPECT_EQ(must(leader.out().read_all()), "");  // all that had the pipe are gone
     EXPECT_EQ(must(leader.wait()).signal(), SIGKILL);
-    EXPECT_EQ(message_of(process::output(shell("sleep 2 & echo here; sleep 1000"), ctx)),
+    EXPECT_EQ(message_of(process::output(shell("sleep 2 & echo here; exec sleep 1000"), ctx)),
               "/bin/sh: context deadline exceeded");
   });
 }
@@ -318,6 +319,20 @@ TEST(Process, MovedFromHandlesFail) {
   must(none.kill());
   none = must(process::start({.arguments = {"true"}}));
   must(none.wait());
+}
+
+TEST(Process, OutOfDescriptorsIsSaidAndLeavesNothing) {
+  rlimit limit{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const rlimit none{0, limit.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  const std::string for_pidfd =
+      message_of(process::start({.arguments = {"/bin/sleep", "1000"}, .in = stream::inherit()}));
+  const std::string for_pipe = message_of(process::output({.arguments = {"/bin/true"}}));
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+  EXPECT_EQ(for_pidfd, "pidfd_open: too many open files");
+  EXPECT_EQ(for_pipe, "pipe2: too many open files");
+  EXPECT_TRUE(eventually([] { return !has_children(); }));
 }
 
 // Starts in a row and at once, among goroutines that run: nothing remains.
