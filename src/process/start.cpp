@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <memory>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -181,13 +182,19 @@ command with_pipes(command what) {
   return what;
 }
 
-// Reads one of a program's pipes, if it is one, to its end.
-result<void> collect(pipe_end& from, std::string& into) {
+// Reads one of a program's pipes, if it is one, to its end. After a failure nobody reads on, which the program shall know.
+result<void> collect(pipe_end& from, std::string& into) noexcept {
   if (from.native_handle() < 0) return {};
-  auto all = from.read_all();
-  if (!all) return std::unexpected(std::move(all.error()));
-  into = std::move(*all);
-  return {};
+  result<std::string> all;
+  try {
+    all = from.read_all();
+  } catch (const std::bad_alloc&) { all = std::unexpected(error(std::errc::not_enough_memory)); }
+  if (all) {
+    into = std::move(*all);
+    return {};
+  }
+  static_cast<void>(from.close());
+  return std::unexpected(std::move(all.error()));
 }
 
 // The error when a context has ended a program.

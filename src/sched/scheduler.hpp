@@ -81,8 +81,8 @@ struct scheduler {
   std::atomic<bool> follows_default{false};  // max_procs changes with the default; written under start_lock
   std::atomic<int> sysmon_thread{0};         // its id; 0 before it runs
   std::atomic<int> max_threads{10000};
-  std::atomic<std::int64_t> idle_thread_ns{
-      10'000'000'000};                    // so long rest threads that nobody needs, before they end
+  // So long rest threads that nobody needs, before they end.
+  std::atomic<std::int64_t> idle_thread_ns{10'000'000'000};
   std::atomic<std::uint64_t> next_id{2};  // 1 is the first main goroutine
   std::atomic<std::uint64_t> foreign_started{0};  // goroutines spawned by plain threads, and main ones
   std::atomic<bool> exiting{false};
