@@ -78,6 +78,7 @@ WORKLOADS = [
              without={"boost_fiber": "several GB and half a minute; see sleepers_100k"}),
     Workload("sleepers_100k", folder="sleepers", arguments=("100000",), quick_arguments=("100000",)),
     Workload("echo", processors=(1,), hidden=("rate",)),
+    Workload("tls", processors=(1,)),
 ]
 
 
