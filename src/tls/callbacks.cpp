@@ -169,12 +169,13 @@ int session::callbacks::on_protocols(SSL* ssl, const unsigned char** chosen, uns
   return SSL_TLSEXT_ERR_OK;
 }
 
-// A session that the server has given: kept until the lock is free (keep_fresh_session). 1: it is ours now.
+// A session that the server has given: a copy, since OpenSSL goes on to use and change its own, and other connections will use
+// this one. operate() stores it when the lock is free.
 int session::callbacks::on_session(SSL* ssl, SSL_SESSION* given) noexcept {
   session& s = session_of(ssl);
   if (s.role_ != role::client) return 0;
-  s.fresh_.reset(given);
-  return 1;
+  s.fresh_.reset(SSL_SESSION_dup(given));
+  return 0;
 }
 
 void session::set_callbacks(config::state& config) {

@@ -123,11 +123,13 @@ result<certificate_files> certificate_files::open(std::string certificate_file, 
 }
 
 result<void> certificate_files::reload() {
+  if (state_ == nullptr) return std::unexpected(error(std::errc::invalid_argument));
   const told_guard held(state_->lock);
   return state_->read();
 }
 
 certificate certificate_files::current() const {
+  if (state_ == nullptr) return {};
   state& s = *state_;
   const told_guard held(s.lock);
   if (s.check_every_ns > 0) {

@@ -80,8 +80,8 @@ session_owner session_cache::find(const std::string& server) {
   const told_guard held(lock_);
   const auto found = std::ranges::find(entries_, server, &entry::server);
   if (found == entries_.end()) return nullptr;
-  SSL_SESSION_up_ref(found->session.get());
-  return session_owner(found->session.get());
+  const openssl_scope inside;
+  return session_owner(SSL_SESSION_dup(found->session.get()));  // a connection changes its own
 }
 
 void session_cache::keep(const std::string& server, session_owner session) {

@@ -48,7 +48,7 @@ session::session(owned_stream below, std::shared_ptr<config::state> config, role
 session::~session() {
   rt::race_acquire(&lock_);
   // Without a goodbye OpenSSL would forget the session, too.
-  if (!broken_ && ssl_ != nullptr) SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+  if (!broken_why_ && ssl_ != nullptr) SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
   ssl_.reset();
   rt::race_release(config_.get());
 }
@@ -102,7 +102,7 @@ void session::say_goodbye() {
   if (!inside) return;
   {
     const told_guard held(lock_);
-    if (broken_ || (SSL_get_shutdown(ssl_.get()) & SSL_SENT_SHUTDOWN) != 0) return;
+    if (broken_why_ || (SSL_get_shutdown(ssl_.get()) & SSL_SENT_SHUTDOWN) != 0) return;
   }
   const step s = operate("close", [](SSL* ssl) { return SSL_shutdown(ssl) >= 0 ? 1 : -1; });
   if (!s.pending || below_->socket() != nullptr) return;
@@ -136,7 +136,7 @@ session::step session::operate(std::string_view operation, Call call) {
       case SSL_ERROR_ZERO_RETURN: s.what = outcome::ended; break;
       default:
         s.why = explain(operation, ssl_error);
-        broken_ = true;
+        if (!broken_why_) broken_why_ = s.why;
     }
     s.pending = !pending_.empty();
     fresh = std::move(fresh_);
@@ -149,6 +149,7 @@ session::step session::operate(std::string_view operation, Call call) {
 error session::explain(std::string_view operation, int ssl_error) {
   if (cause_) return failure(operation, cause_, cause_call_);
   const unsigned long first = ERR_peek_error();
+  if (first == 0 && broken_why_) return *broken_why_;  // it says nothing more
   const bool cut = ERR_GET_LIB(first) == ERR_LIB_SSL && ERR_GET_REASON(first) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
   if (cut || (ssl_error == SSL_ERROR_SYSCALL && ended_)) {
     return failure(operation, received_ ? io_errc::unexpected_end_of_file : io_errc::end_of_file);
@@ -218,7 +219,11 @@ result<void> session::handshake(const context& ctx) {
     interrupted = guard.stop();
   }
   if (!interrupted) return done;
-  if (!done) return rt::given_up(ctx, failure("handshake", {}).message());
+  if (!done) {
+    const std::error_code why = ctx.err();
+    const io_errc text = why == std::errc::timed_out ? io_errc::timeout : io_errc::canceled;
+    return std::unexpected(error(why, {}, failure("handshake", text).message()));
+  }
   interrupt(false);
   return done;
 }
@@ -300,7 +305,7 @@ result<std::size_t> session::read_some(std::byte* buffer, std::size_t size) {
   if (read_failure_) return std::unexpected(*read_failure_);
   const visit inside(*transport_, direction::read);
   if (!inside) return std::unexpected(failure("read", io_errc::closed));
-  if (auto may = transport_->prepare(direction::read); !may) return std::unexpected(std::move(may.error()));
+  if (auto may = transport_->prepare(direction::read); !may) return end_or(std::move(may.error()));
   for (;;) {
     step s = operate("read", [=](SSL* ssl) {
       return SSL_read(ssl, buffer, static_cast<int>(std::min<std::size_t>(size, INT_MAX)));
@@ -308,14 +313,20 @@ result<std::size_t> session::read_some(std::byte* buffer, std::size_t size) {
     if (s.what == outcome::done) return static_cast<std::size_t>(s.count);
     if (s.what == outcome::ended) return 0;
     if (s.what == outcome::wants_input) {
-      if (auto waited = transport_->wait(); !waited) return std::unexpected(std::move(waited.error()));
+      auto waited = transport_->wait();
+      if (!waited) return end_or(std::move(waited.error()));
       continue;
     }
-    // relaxed: our own end of the file comes from below after shut_down() has set this.
-    if (s.why == io_errc::unexpected_end_of_file && read_closed_.load(std::memory_order_relaxed)) return 0;
     read_failure_ = s.why;
     return std::unexpected(std::move(*s.why));
   }
+}
+
+// What ended a wait was shut_down(SHUT_RD): its own end of the file.
+result<std::size_t> session::end_or(error e) {
+  const told_guard held(deadline_lock_);
+  if (read_closed_ && e == io_errc::timeout) return 0;
+  return std::unexpected(std::move(e));
 }
 
 result<std::size_t> session::write_some(const std::byte* data, std::size_t size) {
@@ -385,9 +396,10 @@ std::span<const std::byte> session::next_record(pieces data, std::size_t index, 
 
 result<void> session::shut_down(int how) {
   if (how == SHUT_RD) {
-    // relaxed: see read_some().
-    read_closed_.store(true, std::memory_order_relaxed);
-    return below_->shut_down(how);
+    // Not below: OpenSSL would take that for a cut, and refuse to write, too.
+    const told_guard held(deadline_lock_);
+    read_closed_ = true;
+    return apply_deadlines();
   }
   const told_guard writing(writing_);
   // relaxed: as in read_some().
@@ -413,7 +425,7 @@ result<void> session::set_deadlines(bool read, bool write, std::optional<time_po
 // deadline_lock_ is held.
 result<void> session::apply_deadlines() {
   const time_point limit = interrupted_ ? time_point::min() : handshake_limit_;
-  auto done = below_->set_deadlines(true, false, std::min(read_deadline_, limit));
+  auto done = below_->set_deadlines(true, false, read_closed_ ? time_point::min() : std::min(read_deadline_, limit));
   if (done) done = below_->set_deadlines(false, true, std::min(write_deadline_, limit));
   return done;
 }

@@ -88,6 +88,7 @@ class session final : public rt::stream {
   bool only_tickets_left();
   void choose_certificate();
   result<void> flush();
+  result<std::size_t> end_or(error e);
   result<std::size_t> write(pieces data);
   result<void> write_records(pieces data, std::size_t& done);
   std::span<const std::byte> next_record(pieces data, std::size_t index, std::size_t offset);
@@ -111,7 +112,6 @@ class session final : public rt::stream {
   mutex reading_, writing_, handshaking_;
   std::atomic<bool> complete_{false};  // the handshake
   std::atomic<bool> closed_{false};
-  std::atomic<bool> read_closed_{false};
   std::optional<error> handshake_failure_;  // under handshaking_
   std::optional<error> read_failure_;       // under reading_
   std::optional<error> write_failure_;      // under writing_
@@ -121,6 +121,7 @@ class session final : public rt::stream {
   time_point read_deadline_ = time_point::max(), write_deadline_ = time_point::max();  // under deadline_lock_, as is
   time_point handshake_limit_ = time_point::max();
   bool interrupted_ = false;
+  bool read_closed_ = false;
 
   mutex lock_;  // guards all below (INV1)
   ssl_owner ssl_;
@@ -128,7 +129,7 @@ class session final : public rt::stream {
   bool sending_ = false;
   bool ended_ = false;     // the stream below has ended
   bool received_ = false;  // anything, ever
-  bool broken_ = false;    // OpenSSL must not be asked to say goodbye
+  std::optional<error> broken_why_;  // OpenSSL is good for nothing any more
   std::error_code cause_;  // why the stream below failed, in which call
   const char* cause_call_ = nullptr;
   std::string refusal_;    // why the peer's certificate was refused

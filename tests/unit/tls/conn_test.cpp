@@ -202,6 +202,23 @@ TEST(TlsConn, CloseWakesEverybody) {
   });
 }
 
+TEST(TlsConn, ReadingIsClosedAndWritingGoesOn) {
+  gos::run([] {
+    auto [client, server] = connect_tls();
+    auto echoing = gos::spawn([&server = server] { return read_to_end(server); });
+    must(client.write_all("a"));
+    auto reading = gos::spawn([&client = client] {
+      char byte = 0;
+      return must(client.read_some(std::span(&byte, 1)));
+    });
+    must(client.close_read());
+    EXPECT_EQ(reading.join(), 0U);
+    must(client.write_all("b"));
+    must(client.close_write());
+    EXPECT_EQ(echoing.join(), "ab");
+  });
+}
+
 // Layers: TLS over a pipe in memory, and TLS over TLS.
 TEST(TlsConn, OverAnyStream) {
   gos::run([] {
