@@ -25,6 +25,7 @@ template <class F> void on_goroutine(F&& f) {
 
 // errno as it is on this thread now: the compiler keeps its address over a call.
 [[gnu::noinline]] inline int errno_here() { return errno; }
+[[gnu::noinline]] inline void set_errno_here(int number) { errno = number; }
 
 struct descriptors {
   int fd[2] = {-1, -1};

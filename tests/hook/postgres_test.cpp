@@ -69,7 +69,7 @@ class Postgres : public testing::Test {
 TEST_F(Postgres, AThousandGoroutinesShareTwoHundredConnections) {
   constexpr int count = 1000;
   constexpr std::size_t connections = 200;
-  gos::chan<connection*> pool(connections);
+  const auto pool = gos::make_chan<connection*>(connections);
   std::vector<std::unique_ptr<connection>> all(connections);
   gos::wait_group connecting;
   for (auto& one : all) {
