@@ -61,7 +61,7 @@ stage() {
   printf '%-10s ' "$stage_name"
   lock
   {
-    (cd "$root" && cmake --preset "$preset" -DGOS_BUILD_TESTS=ON ${GOS_TEST_PROCS:+-DGOS_TEST_PROCS="$GOS_TEST_PROCS"}) && ninja -C "$tree" -k 0 "$target"
+    (cd "$root" && cmake --preset "$preset" -DGOS_BUILD_TESTS=ON ${GOS_TEST_PROCS:+-DGOS_TEST_PROCS="$GOS_TEST_PROCS"} -DGOS_TEST_FOLDERS="${GOS_TEST_FOLDERS:-}") && ninja -C "$tree" -k 0 "$target"
   } >"$log" 2>&1
   built=$?
   unlock
@@ -83,24 +83,34 @@ stage() {
   [ "$outcome" = ok ] || at_fault "$log"
 }
 
-# one_stage NAME: release, headers, layering and examples share a tree and divide its tests by label.
+# one_stage NAME: release, headers, layering, examples and libraries share a tree and divide its tests by label.
 one_stage() {
   without_aslr=
   case $1 in
     layering) stage layering release rules_only -L '^layering$' ;;
     headers) stage headers release headers.pair -L '^headers$' ;;
     examples) stage examples release all -L '^examples$' ;;
+    libraries) stage libraries release libraries -L '^libraries$' ;;
     release)
       given=${GOS_TEST_PROCS:-}
       [ -z "$usual" ] || : "${GOS_TEST_PROCS:=1;8}"
-      stage release release all -LE '^(layering|headers|examples)$'
+      stage release release all -LE '^(layering|headers|examples|libraries)$'
       GOS_TEST_PROCS=$given ;;
     tsan)
       # ThreadSanitizer's shadow memory and a highly randomised address space do not go together.
       if setarch "$(uname -m)" -R true 2>/dev/null; then without_aslr="setarch $(uname -m) -R"; fi
       # It sleeps for a second at the end of each process, and the tests end very many.
       export TSAN_OPTIONS="${TSAN_OPTIONS:+$TSAN_OPTIONS:}atexit_sleep_ms=0"
-      stage tsan tsan all -LE '^(layering|headers)$' ;;
+      # The runtime's own sources are not instrumented: what TSan sees is what users see.
+      given=${GOS_TEST_FOLDERS:-}
+      [ -z "$usual" ] || : "${GOS_TEST_FOLDERS:=conformance;stress}"
+      stage tsan tsan all -LE '^(layering|headers)$'
+      GOS_TEST_FOLDERS=$given ;;
+    asan)
+      given=${GOS_TEST_FOLDERS:-}
+      [ -z "$usual" ] || : "${GOS_TEST_FOLDERS:=unit;hook;model;programs;stress}"
+      stage asan asan all -LE '^(layering|headers)$'
+      GOS_TEST_FOLDERS=$given ;;
     clang) stage clang clang all -LE '^layering$' ;;  # the headers once more: it has warnings of its own
     *) stage "$1" "$1" all -LE '^(layering|headers)$' ;;
   esac
@@ -112,7 +122,8 @@ test_stages() {
     *[!0-9]* | 0*) wrong "GOS_TEST_REPEAT is '$GOS_TEST_REPEAT'; give the number of times that the conformance tests run" ;;
     *) [ "$#" -gt 0 ] || set -- release ;;
   esac
-  # Together the usual stages run with 1, 2, 4 and 8 processors; the stage release alone, and in all, with each of these.
+  # Together the usual stages run with 1, 2, 4 and 8 processors; the stage release alone, and in all, with each of these. Of the
+  # usual stages TSan has the tests from outside and ASan those from inside; alone, and in all, each has every test.
   usual=
   if [ "$#" -eq 0 ]; then
     usual=yes
@@ -125,7 +136,7 @@ test_stages() {
       *) wrong "test: there is no stage '$name'; choose from: $stages" ;;
     esac
     case ${GOS_TEST_REPEAT:+$name} in
-      layering | headers | examples) wrong "GOS_TEST_REPEAT: the stage '$name' has no conformance tests; take release or a sanitizer" ;;
+      layering | headers | examples | libraries) wrong "GOS_TEST_REPEAT: the stage '$name' has no conformance tests; take release or a sanitizer" ;;
     esac
   done
   # CXX is for `gos run` and `gos build`: the stages say themselves what they compile with.
@@ -135,6 +146,7 @@ test_stages() {
     case $name in
       layering | headers | examples) need_preset release; need_tests ;;
       release) need_preset release; need_tests ;;
+      libraries) need_preset release; need_tests; need_servers ;;
       *) need_preset "$name" ;;
     esac
     case $name in

@@ -21,7 +21,7 @@ FLOORS = [
     ["platform"],
     ["sched"],
     ["park"],
-    ["panic", "sync", "chan", "time", "context", "signal", "io", "net", "report"],
+    ["panic", "sync", "chan", "time", "context", "signal", "io", "file", "net", "tls", "process", "report"],
     ["api"],
     ["hook"],
 ]
@@ -31,7 +31,7 @@ PLACE = {folder: (level, index) for level, row in enumerate(FLOORS) for index, f
 FRONT_DOORS = {
     "park": {"park.hpp", "waiter.hpp"},
     "sched": {"sched.hpp", "goroutine.hpp", "inspect.hpp", "sample.hpp", "timers.hpp", "poll_source.hpp", "watch.hpp",
-              "stack_use.hpp", "lock_check.hpp", "stalls.hpp", "wait_note.hpp"},
+              "stack_use.hpp", "lock_check.hpp", "stalls.hpp", "wait_note.hpp", "object_names.hpp"},
 }
 
 # The public headers that the cores of a folder implement. Cores may include these, those of the folders to their left,
@@ -45,9 +45,12 @@ IMPLEMENTS = {
     "report": {"runtime.hpp", "testing.hpp"},
     "context": {"context.hpp", "error_group.hpp", "task_group.hpp"},
     "signal": {"signal.hpp"},
-    "io": {"fd.hpp", "error.hpp"},
+    "io": {"fd.hpp", "error.hpp", "buffered.hpp"},
+    "file": {"file.hpp"},
     "net": {"net.hpp"},
-    "api": {"go.hpp", "fork_join.hpp", "runtime.hpp", "local.hpp"},
+    "tls": {"tls.hpp"},
+    "process": {"process.hpp"},
+    "api": {"go.hpp", "fork_join.hpp", "runtime.hpp", "local.hpp", "object_name.hpp"},
     "hook": {"hook.hpp"},
 }
 FOR_ALL = {"config.hpp"}

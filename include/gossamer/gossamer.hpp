@@ -13,6 +13,7 @@
 #include <gossamer/go.hpp>
 #include <gossamer/local.hpp>
 #include <gossamer/mutex.hpp>
+#include <gossamer/object_name.hpp>
 #include <gossamer/once.hpp>
 #include <gossamer/oneshot.hpp>
 #include <gossamer/panic.hpp>

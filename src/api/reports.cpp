@@ -1,8 +1,10 @@
-// reports: the public calls that tell what the runtime has noticed: stalls, and how stacks are used.
+// reports: the public calls that tell what the runtime has noticed: stalls, and how stacks are used; and the names of objects.
+#include <gossamer/object_name.hpp>
 #include <gossamer/runtime.hpp>
 
 #include "report/stack_use.hpp"
 #include "report/stalls.hpp"
+#include "sched/object_names.hpp"
 #include "sched/sched.hpp"
 
 namespace gos {
@@ -11,6 +13,12 @@ std::int64_t detail::set_stall_limit_ns(std::int64_t limit_ns) {
   rt::ensure_started();
   return rt::set_stall_limit(limit_ns);
 }
+
+void detail::set_name(const void* object, std::string_view name) {
+  if (object != nullptr) rt::object_name_set(object, name);
+}
+
+void detail::forget_name(const void* object) noexcept { rt::object_name_forget(object); }
 
 namespace runtime {
 

@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "base/fatal.hpp"
-#include "panic/stack_trace.hpp"
 #include "platform/stack.hpp"
 #include "platform/thread.hpp"
+#include "platform/unwind.hpp"
 #include "report/dump.hpp"
 #include "sched/sched.hpp"
 
@@ -67,7 +67,7 @@ std::string stack_dump(bool all) {
   const rt::goroutine* me = rt::on_goroutine() ? rt::current_goroutine() : nullptr;
   if (me != nullptr || !all) {
     void* frames[64];
-    const std::size_t depth = rt::capture_stack(frames, std::size(frames), 1);
+    const std::size_t depth = rt::unwind_here(frames, std::size(frames), 1);
     out = rt::describe_caller(frames, depth, false);
   }
   if (all) rt::write_dump({.omit = me}, out.empty(), append, &out);

@@ -33,13 +33,28 @@ class spin_lock {
   spin_lock& operator=(const spin_lock&) = delete;
 
   [[gnu::always_inline]] void lock() noexcept {
-    // acquire: pairs with the store in unlock().
-    if (GOS_UNLIKELY(word_.exchange(1, std::memory_order_acquire) != 0)) lock_slow();
+    if (GOS_UNLIKELY(!lock_quick())) lock_slow();
   }
+
+  // lock() in two steps, for who calls the second in tail position. The first without a look before: it is expected to be free.
+  [[nodiscard]] [[gnu::always_inline]] bool lock_quick() noexcept {
+    // acquire: pairs with the store in unlock().
+    return word_.exchange(1, std::memory_order_acquire) == 0;
+  }
+  void lock_slow() noexcept;
 
   [[gnu::always_inline]] bool try_lock() noexcept {
     // relaxed: a look before the leap, the exchange decides. acquire: pairs with unlock().
     return word_.load(std::memory_order_relaxed) == 0 && word_.exchange(1, std::memory_order_acquire) == 0;
+  }
+
+  // Where nobody else can be at it: a plain store (object_lock in sched/alone.hpp).
+  [[gnu::always_inline]] bool try_lock_alone() noexcept {
+    // relaxed, both: the caller's section has no rival that would have to see it.
+    if (GOS_UNLIKELY(word_.load(std::memory_order_relaxed) != 0)) return false;
+    word_.store(1, std::memory_order_relaxed);
+    std::atomic_signal_fence(std::memory_order_acquire);  // acquire, the compiler's: the section stays behind the store
+    return true;
   }
 
   [[gnu::always_inline]] void unlock() noexcept {
@@ -48,21 +63,19 @@ class spin_lock {
   }
 
  private:
-  void lock_slow() noexcept;
-
   std::atomic<std::uint32_t> word_{0};
 };
 
 // Scope form, in the manner of std::lock_guard, without <mutex>.
-class spin_guard {
+template <class Lock = spin_lock> class spin_guard {
  public:
-  explicit spin_guard(spin_lock& lock) noexcept : lock_(lock) { lock_.lock(); }
+  explicit spin_guard(Lock& lock) noexcept : lock_(lock) { lock_.lock(); }
   ~spin_guard() { lock_.unlock(); }
   spin_guard(const spin_guard&) = delete;
   spin_guard& operator=(const spin_guard&) = delete;
 
  private:
-  spin_lock& lock_;
+  Lock& lock_;
 };
 
 // One turn of waiting for another thread: a pause at first, the CPU given away later.

@@ -1,10 +1,10 @@
 // chan_core: send, receive and close of a single channel (select.cpp: of several).
 //
 // Every operation is one frame: between the caller's code and the switch in park() lies no other
-// function, because each frame more costs 10 ns at wake-up. What must wait is called in tail position,
-// so that the registers it saves cost nothing where nobody waits; what is rare (nil, closed, odd
-// element sizes) is out of line. See channel.hpp for the invariants and transfer.hpp for the moves of
-// elements.
+// function, because each frame more costs 10 ns at wake-up. What must wait, and what is rare or large (the lock is taken,
+// elements of more than a word), is called in tail position: chan_send and chan_recv call nothing that returns to them, and
+// so they save no registers. That pays for the address of the handle, which they carry along for reports.
+// See channel.hpp for the invariants and transfer.hpp for the moves of elements.
 #include "chan/channel.hpp"
 
 #include <algorithm>
@@ -14,6 +14,7 @@
 #include "base/assert.hpp"
 #include "chan/nil_chan.hpp"
 #include "chan/transfer.hpp"
+#include "sched/object_names.hpp"
 
 #include <gossamer/detail/raise.hpp>
 
@@ -21,29 +22,9 @@ namespace gos::rt {
 
 using detail::element_kind;
 
-void move_element_any(const channel& ch, void* to, void* from) noexcept {
-  switch (ch.kind) {
-    case element_kind::raw_1:
-      std::memcpy(to, from, 1);
-      break;
-    case element_kind::raw_2:
-      std::memcpy(to, from, 2);
-      break;
-    case element_kind::raw_16:
-      std::memcpy(to, from, 16);
-      break;
-    case element_kind::object:
-      ch.type->move(to, from);
-      break;
-    default:
-      std::memcpy(to, from, ch.type->size);
-      break;
-  }
-}
-
-void relocate_element_any(const channel& ch, void* to, void* from) noexcept {
-  if (ch.kind == element_kind::object) ch.type->relocate(to, from);
-  else move_element_any(ch, to, from);
+void move_bytes(const channel& ch, void* to, const void* from) noexcept {
+  if (ch.kind == element_kind::raw_16) std::memcpy(to, from, 16);
+  else std::memcpy(to, from, ch.type->size);
 }
 
 namespace {
@@ -68,6 +49,7 @@ std::size_t alignment_of(const detail::element_type& type) noexcept {
     me.gp = self();
     me.data = element;
     me.handle = handle;
+    note_sender(ch, me.gp);
     race_before_park(ch, me, ch.senders);
     push_sender(ch, me);
     ch.lock.unlock();
@@ -82,25 +64,39 @@ std::size_t alignment_of(const detail::element_type& type) noexcept {
   raise_send_on_closed();
 }
 
-[[gnu::noinline]] bool recv_slow(channel& ch, void* to, attempt result, const void* handle) {
-  if (GOS_UNLIKELY(result == attempt::closed)) {
-    ch.lock.unlock();
-    kernel_leave();
-    return false;
-  }
+template <bool sourced>
+[[gnu::always_inline]] inline bool wait_to_recv(channel& ch, void* to, const void* handle) {
   chan_waiter me;
   me.gp = self();
   me.data = to;
   me.handle = handle;
+  note_receiver(ch, me.gp);
   race_before_park(ch, me, ch.receivers);
   push_receiver(ch, me);
-  if (GOS_UNLIKELY(ch.source != nullptr)) ch.source->wanted(ch);
+  if constexpr (sourced) ch.source->wanted(ch);
   ch.lock.unlock();
   park(wait_reason::chan_receive, &ch);
   race_after_recv(ch, me);
   const bool ok = me.ok;
   kernel_leave();
   return ok;
+}
+
+[[gnu::noinline]] bool recv_from_source(channel& ch, void* to, const void* handle) {
+  if (!try_source_locked(ch, to)) return wait_to_recv<true>(ch, to, handle);
+  ch.lock.unlock();
+  kernel_leave();
+  return true;
+}
+
+[[gnu::noinline]] bool recv_slow(channel& ch, void* to, attempt result, const void* handle) {
+  if (GOS_UNLIKELY(result == attempt::closed)) {
+    ch.lock.unlock();
+    kernel_leave();
+    return false;
+  }
+  if (GOS_UNLIKELY(ch.source != nullptr)) return recv_from_source(ch, to, handle);
+  return wait_to_recv<false>(ch, to, handle);
 }
 
 }  // namespace
@@ -110,32 +106,44 @@ std::byte* slot_any(const channel& ch, std::size_t index) noexcept {
   return base + offset_of_ring(*ch.type) + index * ch.type->size;
 }
 
-// Not in an anonymous namespace: stack traces know the runtime's own frames by their whole names.
-[[gnu::always_inline]] inline void send_by(detail::chan_core* core, void* element, const void* handle) {
-  if (GOS_UNLIKELY(core == nullptr)) nil_send();
-  channel& ch = static_cast<channel&>(*core);
-  kernel_enter();
-  ch.lock.lock();
+// The whole operation on the locked channel, in kernel mode on mp.
+template <elements known>
+[[gnu::noinline]] void send_locked(channel& ch, void* element, const void* handle, machine* mp) {
   waiter* woken;
-  const attempt result = try_send_locked(ch, element, woken);
+  const attempt result = try_send_locked<known>(ch, mp, element, woken);
   if (GOS_UNLIKELY(result != attempt::done)) return send_slow(ch, element, result, handle);
   ch.lock.unlock();
-  if (woken != nullptr) ready(woken->gp);
-  kernel_leave();
+  if (woken != nullptr) static_cast<void>(ready_and_leave(mp, woken->gp));
+  else static_cast<void>(leave_with_true(mp));
 }
 
-[[gnu::always_inline]] inline bool recv_by(detail::chan_core* core, void* to, const void* handle) {
-  if (GOS_UNLIKELY(core == nullptr)) nil_recv();
-  channel& ch = static_cast<channel&>(*core);
-  kernel_enter();
-  ch.lock.lock();
+template <elements known>
+[[gnu::noinline]] bool recv_locked(channel& ch, void* to, const void* handle, machine* mp) {
   waiter* woken;
-  const attempt result = try_recv_locked(ch, to, woken);
+  const attempt result = try_recv_locked<known>(ch, mp, to, woken);
   if (GOS_UNLIKELY(result != attempt::done)) return recv_slow(ch, to, result, handle);
   ch.lock.unlock();
-  if (woken != nullptr) ready(woken->gp);
-  kernel_leave();
-  return true;
+  return woken != nullptr ? ready_and_leave(mp, woken->gp) : leave_with_true(mp);
+}
+
+// Those whose lock, or whose entry into kernel mode, was not to be had at once.
+[[gnu::noinline]] void send_contended(channel& ch, void* element, const void* handle, machine* mp) {
+  ch.lock.lock_slow();
+  send_locked<elements::any>(ch, element, handle, mp);
+}
+[[gnu::noinline]] bool recv_contended(channel& ch, void* to, const void* handle, machine* mp) {
+  ch.lock.lock_slow();
+  return recv_locked<elements::any>(ch, to, handle, mp);
+}
+[[gnu::noinline]] void send_revoked(channel& ch, void* element, const void* handle, machine* mp) {
+  mp = kernel_enter_slow(mp);
+  ch.lock.lock();
+  send_locked<elements::any>(ch, element, handle, mp);
+}
+[[gnu::noinline]] bool recv_revoked(channel& ch, void* to, const void* handle, machine* mp) {
+  mp = kernel_enter_slow(mp);
+  ch.lock.lock();
+  return recv_locked<elements::any>(ch, to, handle, mp);
 }
 
 }  // namespace gos::rt
@@ -159,6 +167,7 @@ chan_core* chan_make(std::size_t capacity, const element_type& type) {
 
 void chan_destroy(chan_core* core) noexcept {
   channel& ch = static_cast<channel&>(*core);
+  object_name_forget(&ch);
   if (ch.source != nullptr) {
     ch.source->destroy(ch);
     return;
@@ -166,7 +175,7 @@ void chan_destroy(chan_core* core) noexcept {
   if (ch.kind == element_kind::object) {
     // relaxed: nobody else has a handle any more.
     for (std::size_t left = ch.count.load(std::memory_order_relaxed); left != 0; --left) {
-      ch.type->destroy(slot(ch, ch.first));
+      ch.type->destroy(slot<elements::any>(ch, ch.first));
       advance_first(ch);
     }
   }
@@ -175,10 +184,50 @@ void chan_destroy(chan_core* core) noexcept {
   ::operator delete(static_cast<void*>(&ch), alignment);
 }
 
-void chan_send(const chan_handle& by, void* element) { send_by(by.get(), element, &by); }
-void chan_send_on(chan_core* core, void* element) { send_by(core, element, nullptr); }
-bool chan_recv(const chan_handle& by, void* to) { return recv_by(by.get(), to, &by); }
-bool chan_recv_on(chan_core* core, void* to) { return recv_by(core, to, nullptr); }
+void chan_send(const chan_handle& by, void* element) {
+  if (GOS_UNLIKELY(by.get() == nullptr)) nil_send();
+  channel& ch = static_cast<channel&>(*by.get());
+  machine* mp;
+  if (GOS_UNLIKELY(!kernel_enter_quick(mp))) return send_revoked(ch, element, &by, mp);
+  if (GOS_UNLIKELY(!ch.lock.lock_quick())) return send_contended(ch, element, &by, mp);
+  if (!is_quick(ch)) return send_locked<elements::not_quick>(ch, element, &by, mp);
+  waiter* woken;
+  const attempt result = try_send_locked<elements::quick>(ch, mp, element, woken);
+  if (GOS_UNLIKELY(result != attempt::done)) return send_slow(ch, element, result, &by);
+  ch.lock.unlock();
+  if (woken != nullptr) static_cast<void>(ready_and_leave(mp, woken->gp));
+  else static_cast<void>(leave_with_true(mp));
+}
+
+bool chan_recv(const chan_handle& by, void* to) {
+  if (GOS_UNLIKELY(by.get() == nullptr)) nil_recv();
+  channel& ch = static_cast<channel&>(*by.get());
+  machine* mp;
+  if (GOS_UNLIKELY(!kernel_enter_quick(mp))) return recv_revoked(ch, to, &by, mp);
+  if (GOS_UNLIKELY(!ch.lock.lock_quick())) return recv_contended(ch, to, &by, mp);
+  if (!is_quick(ch)) return recv_locked<elements::not_quick>(ch, to, &by, mp);
+  waiter* woken;
+  const attempt result = try_recv_locked<elements::quick>(ch, mp, to, woken);
+  if (GOS_UNLIKELY(result != attempt::done)) return recv_slow(ch, to, result, &by);
+  ch.lock.unlock();
+  return woken != nullptr ? ready_and_leave(mp, woken->gp) : leave_with_true(mp);
+}
+
+void chan_send_on(chan_core* core, void* element) {
+  if (GOS_UNLIKELY(core == nullptr)) nil_send();
+  channel& ch = static_cast<channel&>(*core);
+  machine* const mp = kernel_enter();
+  ch.lock.lock();
+  send_locked<elements::any>(ch, element, nullptr, mp);
+}
+
+bool chan_recv_on(chan_core* core, void* to) {
+  if (GOS_UNLIKELY(core == nullptr)) nil_recv();
+  channel& ch = static_cast<channel&>(*core);
+  machine* const mp = kernel_enter();
+  ch.lock.lock();
+  return recv_locked<elements::any>(ch, to, nullptr, mp);
+}
 
 bool chan_try_send(chan_core* core, void* element) {
   if (GOS_UNLIKELY(core == nullptr)) return false;
@@ -187,7 +236,7 @@ bool chan_try_send(chan_core* core, void* element) {
     kernel_section kernel;
     ch.lock.lock();
     waiter* woken;
-    const attempt result = try_send_locked(ch, element, woken);
+    const attempt result = try_send_locked<elements::any>(ch, this_machines{}, element, woken);
     ch.lock.unlock();
     if (woken != nullptr) ready(woken->gp);
     if (GOS_LIKELY(result != attempt::closed)) return result == attempt::done;
@@ -211,7 +260,7 @@ recv_outcome chan_try_recv(chan_core* core, void* to) noexcept {
   kernel_section kernel;
   ch.lock.lock();
   waiter* woken;
-  const attempt result = try_recv_locked(ch, to, woken);
+  const attempt result = try_recv_locked<elements::any>(ch, this_machines{}, to, woken);
   ch.lock.unlock();
   if (woken != nullptr) ready(woken->gp);
   if (GOS_LIKELY(result == attempt::done)) return recv_outcome::received;

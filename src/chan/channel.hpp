@@ -50,13 +50,15 @@ struct channel_source {
 };
 
 struct channel : detail::chan_core {
+  static constexpr std::uint64_t never_used = UINT64_MAX;
+
   channel(std::size_t slots, const detail::element_type& element,
           const channel_source* from = nullptr) noexcept
       : kind(element.kind), capacity(slots), type(&element), source(from) {}
   channel(const channel&) = delete;
   channel& operator=(const channel&) = delete;
 
-  spin_lock lock;
+  object_lock lock;
   std::uint32_t first = 0;          // slot of the oldest element
   const detail::element_kind kind;  // immutable
   std::atomic<bool> closed{false};
@@ -66,9 +68,21 @@ struct channel : detail::chan_core {
   const std::size_t capacity;  // immutable
   wait_queue receivers;
   wait_queue senders;
+  // Who used each end last, for dumps: ids of goroutines, 0 for a thread. What is done by a select counts when it is taken.
+  std::atomic<std::uint64_t> last_receiver{never_used};
+  std::atomic<std::uint64_t> last_sender{never_used};
   const detail::element_type* const type;  // immutable
   const channel_source* const source;      // immutable; null: a plain channel
 };
+
+// Under the lock: gp, which may be waiting there, uses that end.
+// relaxed, both: for dumps.
+[[gnu::always_inline]] inline void note_receiver(channel& ch, const goroutine* gp) noexcept {
+  ch.last_receiver.store(gp->id, std::memory_order_relaxed);
+}
+[[gnu::always_inline]] inline void note_sender(channel& ch, const goroutine* gp) noexcept {
+  ch.last_sender.store(gp->id, std::memory_order_relaxed);
+}
 
 // One that waits to send or receive, not in a select.
 struct chan_waiter : waiter {

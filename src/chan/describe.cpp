@@ -46,10 +46,20 @@ void describe_channel(wait_note& note, const void* object, party own) noexcept {
     note.add("timer channel %p", object);
     return;
   }
-  // relaxed, both: a snapshot.
-  note.add("channel %p (capacity %zu, %zu buffered, %s", object, ch.capacity, ch.count.load(std::memory_order_relaxed),
+  // relaxed, all: a snapshot.
+  note.add_object("channel", object);
+  note.add(" (capacity %zu, %zu buffered, %s", ch.capacity, ch.count.load(std::memory_order_relaxed),
            ch.closed.load(std::memory_order_relaxed) ? "closed" : "open");
   note.mark_parties(object, own);
+  // Who could have ended this wait.
+  const bool receives = own == party::receiver;
+  const std::uint64_t last = (receives ? ch.last_sender : ch.last_receiver).load(std::memory_order_relaxed);
+  if (last == channel::never_used) {
+    note.add(receives ? ", never sent to" : ", never received from");
+  } else {
+    note.add(receives ? ", last sent to" : ", last received from");
+    note.mark_user(last);
+  }
   note.add(")");
 }
 

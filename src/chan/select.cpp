@@ -143,13 +143,13 @@ template <bool locks>
     if constexpr (locks) ch.lock.lock();
     attempt result;
     if (arm.kind == select_kind::recv) {
-      result = try_recv_locked(ch, element, woken);
+      result = try_recv_locked<elements::any>(ch, this_machines{}, element, woken);
     } else if (GOS_UNLIKELY(arm.construct != nullptr)) {
       if constexpr (locks) ch.lock.unlock();
       chosen = {i, verdict::needs_value};
       return true;
     } else {
-      result = try_send_locked(ch, arm.element_to_send(), woken);
+      result = try_send_locked<elements::any>(ch, this_machines{}, arm.element_to_send(), woken);
     }
     if constexpr (locks) ch.lock.unlock();
     if (GOS_LIKELY(result != attempt::blocks)) {
@@ -360,7 +360,7 @@ bool take_drawn(const select_arm& arm, std::uint32_t i, choice& chosen) noexcept
   kernel_section kernel;
   waiter* woken = nullptr;
   ch.lock.lock();
-  const attempt result = try_send_locked(ch, arm.element_to_send(), woken);
+  const attempt result = try_send_locked<elements::any>(ch, this_machines{}, arm.element_to_send(), woken);
   ch.lock.unlock();
   if (woken != nullptr) ready(woken->gp);
   chosen = {i, result == attempt::done ? verdict::taken : verdict::closed};

@@ -85,7 +85,7 @@ bool is_made_by_openssl(const void* caller) noexcept {
   Dl_info info{};
   if (::dladdr(caller, &info) == 0 || info.dli_fname == nullptr) return false;
   const char* const slash = std::strrchr(info.dli_fname, '/');
-  return std::strncmp(slash != nullptr ? slash + 1 : info.dli_fname, "libcrypto.so", 12) == 7;
+  return std::strncmp(slash != nullptr ? slash + 1 : info.dli_fname, "libcrypto.so", 12) == 0;
 }
 
 key_value* find(pthread_key_t key) {

@@ -11,6 +11,7 @@
 #include "panic/stack_trace.hpp"
 #include "panic/unhandled.hpp"
 #include "park/park.hpp"
+#include "platform/unwind.hpp"
 
 namespace gos {
 
@@ -38,7 +39,7 @@ void panic_record_drop(panic_record* record) noexcept {
   constexpr std::size_t most = 128;
   panic_value value = panic_record_access::wrap(record);
   void* stack[most];
-  const std::size_t depth = rt::capture_stack(stack, most, 1);
+  const std::size_t depth = rt::unwind_here(stack, most, 1);
   auto kept = std::make_unique<void*[]>(depth);
   std::copy_n(stack, depth, kept.get());
   panic_record_access::set_origin(*record, kept.release(), depth, rt::current_goroutine()->id);

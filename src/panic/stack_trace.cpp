@@ -3,37 +3,12 @@
 
 #include <cstdint>
 #include <cstdio>
-#include <unwind.h>
 
 #include "base/fatal.hpp"
 
 namespace gos::rt {
 
 namespace {
-
-struct walk {
-  void** out;
-  std::size_t capacity;
-  std::size_t skip;
-  std::size_t depth;
-};
-
-_Unwind_Reason_Code take_frame(_Unwind_Context* context, void* argument) noexcept {
-  auto* w = static_cast<walk*>(argument);
-  int before = 0;  // not behind a call but at the instruction itself: what a signal interrupted
-  const _Unwind_Ptr at = _Unwind_GetIPInfo(context, &before);
-  const _Unwind_Ptr pc = at == 0 ? 0 : at + (before != 0 ? 1 : 0);
-  if (pc == 0) return _URC_END_OF_STACK;
-  // Before the interrupted frame comes the kernel's way back into it.
-  if (before != 0 && w->depth > 0) --w->depth;
-  if (w->skip > 0) {
-    --w->skip;
-    return _URC_NO_REASON;
-  }
-  if (w->depth == w->capacity) return _URC_END_OF_STACK;
-  w->out[w->depth++] = reinterpret_cast<void*>(pc);
-  return _URC_NO_REASON;
-}
 
 std::string with_offset(const std::string& name, std::uintptr_t offset) {
   char text[32];
@@ -84,13 +59,6 @@ void stack_text::add(const symbol_place& place) {
 }
 
 std::string stack_text::finish() && { return std::move(everything_ || shown_.empty() ? all_ : shown_); }
-
-// The frame that capture_stack itself is: left out by the walk.
-[[gnu::noinline]] std::size_t capture_stack(void** out, std::size_t capacity, std::size_t skip) noexcept {
-  walk w{out, capacity, skip + 1, 0};
-  _Unwind_Backtrace(take_frame, &w);
-  return w.depth;
-}
 
 std::string describe_address(void* pc) noexcept {
   try {

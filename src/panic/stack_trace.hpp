@@ -1,7 +1,7 @@
-// stack_trace: return addresses of a stack, and their names.
+// stack_trace: the names of return addresses.
 //
-// Capturing stores addresses only, so that a panic costs little; names are looked up when somebody
-// prints. Addresses are return addresses: they are looked up one byte earlier, inside the call.
+// Who captures a stack (platform/unwind.hpp) stores addresses only, so that a panic costs little; names are looked up when
+// somebody prints. Addresses are return addresses: they are looked up one byte earlier, inside the call.
 #pragma once
 
 #include <cstddef>
@@ -11,10 +11,6 @@
 #include "panic/symbols.hpp"
 
 namespace gos::rt {
-
-// Stores the return addresses of the caller's frames, innermost first, leaving out the first `skip`
-// (0: begins with the place in the caller). Returns how many. Does not allocate.
-std::size_t capture_stack(void** out, std::size_t capacity, std::size_t skip) noexcept;
 
 // `gos::with_defer<...>(...)+0x1c`, or `program+0x12345` where no symbol is known. Empty if memory is exhausted.
 std::string describe_address(void* pc) noexcept;

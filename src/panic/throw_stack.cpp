@@ -8,8 +8,8 @@
 #include <typeinfo>
 
 #include "panic/panic_exception.hpp"
-#include "panic/stack_trace.hpp"
 #include "park/park.hpp"
+#include "platform/unwind.hpp"
 
 namespace gos::rt {
 
@@ -26,7 +26,7 @@ void note(const void* exception) noexcept {
   // Thrown again by who handles it: the first place counts.
   if (stack->exception == exception && exception_object(std::current_exception()) == exception) return;
   stack->exception = exception;
-  stack->depth = capture_stack(stack->frames, 64, 1);
+  stack->depth = unwind_here(stack->frames, 64, 1);
 }
 
 }  // namespace

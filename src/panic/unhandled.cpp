@@ -23,6 +23,7 @@
 #include "panic/panic_state.hpp"
 #include "panic/stack_trace.hpp"
 #include "park/park.hpp"
+#include "platform/unwind.hpp"
 
 namespace gos::rt {
 
@@ -192,7 +193,7 @@ struct report_stack {
       return;
     }
     frames = here;  // a C++ exception: its stack is gone, and it ends where it is caught
-    depth = capture_stack(here, 64, 1);
+    depth = unwind_here(here, 64, 1);
     id = current_goroutine()->id;
   }
 };

@@ -77,6 +77,7 @@ struct waiter {
   bool queued = false;       // INV1
 };
 
+// Linked forwards from the first to the last; backwards, too, and the first's `prev` is the last: so a queue is one word.
 class wait_queue {
  public:
   bool empty() const noexcept { return first_ == nullptr; }
@@ -84,26 +85,34 @@ class wait_queue {
 
   void push_back(waiter& w) noexcept {
     w.next = nullptr;
-    w.prev = last_;
     w.queued = true;
-    (last_ != nullptr ? last_->next : first_) = &w;
-    last_ = &w;
+    if (first_ == nullptr) {
+      w.prev = &w;
+      first_ = &w;
+    } else {
+      w.prev = first_->prev;
+      w.prev->next = &w;
+      first_->prev = &w;
+    }
   }
 
   // Unlinks w if it is linked here (a lost select arm may have been popped and skipped already).
   void remove(waiter& w) noexcept {
     if (!w.queued) return;
-    (w.prev != nullptr ? w.prev->next : first_) = w.next;
-    (w.next != nullptr ? w.next->prev : last_) = w.prev;
     w.queued = false;
+    if (&w == first_) {
+      unlink_first();
+    } else {
+      w.prev->next = w.next;
+      (w.next != nullptr ? w.next : first_)->prev = w.prev;
+    }
   }
 
   // The longest-waiting waiter whose wake-up the caller now owns (INV2), or null.
   [[nodiscard]] waiter* pop() noexcept {
     while (first_ != nullptr) {
       waiter* w = first_;
-      first_ = w->next;
-      (first_ != nullptr ? first_->prev : last_) = nullptr;
+      unlink_first();
       w->queued = false;
       if (w->shared == nullptr || w->shared->take(w->arm)) return w;
     }
@@ -111,8 +120,13 @@ class wait_queue {
   }
 
  private:
+  void unlink_first() noexcept {
+    waiter* const last = first_->prev;
+    first_ = first_->next;
+    if (first_ != nullptr) first_->prev = last;
+  }
+
   waiter* first_ = nullptr;
-  waiter* last_ = nullptr;
 };
 
 }  // namespace gos::rt

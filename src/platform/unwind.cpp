@@ -27,6 +27,8 @@ _Unwind_Reason_Code take_frame(_Unwind_Context* context, void* argument) noexcep
   int interrupted = 0;
   _Unwind_Ptr pc = _Unwind_GetIPInfo(context, &interrupted);
   if (pc == 0) return _URC_END_OF_STACK;
+  // Before the interrupted frame comes the kernel's way back into it.
+  if (interrupted != 0 && w->depth != 0) --w->depth;
   if (w->begin != 0) {
     if (pc != w->begin) return _URC_NO_REASON;
     w->begin = 0;

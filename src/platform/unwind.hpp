@@ -20,7 +20,8 @@ namespace gos::rt {
 // context that switch_prepare() made has no caller yet, nor a place that it was left at. Any thread.
 std::size_t unwind_stack(const switch_context& left, void** out, std::size_t capacity) noexcept;
 
-// The same of the calling thread's own stack, leaving out the first `skip` frames above the caller's.
+// The same of the calling thread's own stack, leaving out the first `skip` frames (0: begins with the place in the caller).
+// Of a signal handler on it, the frame that it interrupted follows at once, made a return address by adding 1.
 std::size_t unwind_here(void** out, std::size_t capacity, std::size_t skip) noexcept;
 
 // In a signal handler, given its ucontext_t: where the code stood that the signal interrupted.

@@ -7,6 +7,7 @@
 
 #include "base/traceback.hpp"
 #include "panic/stack_trace.hpp"
+#include "platform/unwind.hpp"
 #include "report/dump.hpp"
 #include "sched/sched.hpp"
 
@@ -33,7 +34,7 @@ void write_header(const goroutine* gp) noexcept {
     if (!on_goroutine()) return;
     gp = current_goroutine();
     write_header(gp);
-    here.depth = capture_stack(here.frames, std::size(here.frames), 2);
+    here.depth = unwind_here(here.frames, std::size(here.frames), 2);
     stack = &here;
   }
   const std::string text = describe_stack(stack->frames, stack->depth);

@@ -91,7 +91,7 @@ std::vector<Count> count_parties(std::vector<wait_note::parties_at> parties) {
             [](const auto& a, const auto& b) { return std::less<const void*>()(a.object, b.object); });
   std::vector<Count> counts;
   for (const wait_note::parties_at& p : parties) {
-    if (p.own == party::holder) continue;
+    if (p.own == party::holder || p.own == party::user) continue;
     if (counts.empty() || counts.back().object != p.object) counts.push_back({p.object, 0, 0, 0});
     Count& c = counts.back();
     ++(p.own == party::any ? c.waiting : p.own == party::receiver ? c.receiving : c.sending);
@@ -108,6 +108,10 @@ gathered::gathered(inspect_options options) {
   std::sort(all_.begin(), all_.end(),
             [](const gathered_goroutine& a, const gathered_goroutine& b) { return a.view.id < b.view.id; });
   counts_ = count_parties<parties_count>(parties_);
+  if (const goroutine* gp = options.omit; gp != nullptr) {
+    omitted_.id = gp->id;
+    if (gp->extra != nullptr) std::copy_n(gp->extra->name, sizeof omitted_.name, omitted_.name);
+  }
   if (std::none_of(parties_.begin(), parties_.end(), [](const auto& p) { return p.own == party::holder; })) return;
   for (const gathered_goroutine& one : all_) {
     if (one.stack_base != nullptr) owners_.push_back({one.stack_base, one.view.id});
@@ -123,7 +127,21 @@ std::string gathered::holder_text(const void* number) const {
     return std::less<const std::byte*>()(owner.base, wanted);
   });
   if (at == owners_.end() || at->base != base) return " by a goroutine that has ended";
-  return " by goroutine " + std::to_string(at->id);
+  return goroutine_text(at->id);
+}
+
+std::string gathered::goroutine_text(std::uint64_t id) const {
+  if (id == 0) return " by a thread";
+  std::string text = " by goroutine " + std::to_string(id);
+  const auto at = std::lower_bound(
+      all_.begin(), all_.end(), id,
+      [](const gathered_goroutine& one, std::uint64_t wanted) { return one.view.id < wanted; });
+  const goroutine_view* view = at != all_.end() && at->view.id == id ? &at->view
+                               : id == omitted_.id                   ? &omitted_
+                                                                     : nullptr;
+  if (view == nullptr) return text + ", which has ended";
+  if (view->name[0] != '\0') text += std::string(" \"") + view->name + "\"";
+  return text;
 }
 
 std::string gathered::wait_text(const gathered_goroutine& one) const {
@@ -135,8 +153,9 @@ std::string gathered::wait_text(const gathered_goroutine& one) const {
       continue;
     }
     const wait_note::parties_at& p = parties_[next++];
-    if (p.own == party::holder) {
-      text += holder_text(p.object);
+    if (p.own == party::holder || p.own == party::user) {
+      text += p.own == party::holder ? holder_text(p.object)
+                                     : goroutine_text(reinterpret_cast<std::uintptr_t>(p.object));
       continue;
     }
     const auto at = std::lower_bound(counts_.begin(), counts_.end(), p.object, [](const parties_count& count, const void* object) {

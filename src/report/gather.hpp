@@ -48,6 +48,7 @@ class gathered {
     std::uint64_t id;
   };
   std::string holder_text(const void* number) const;
+  std::string goroutine_text(std::uint64_t id) const;
 
   struct parties_count {
     const void* object;
@@ -63,6 +64,7 @@ class gathered {
   std::vector<wait_note::parties_at> parties_;
   std::vector<parties_count> counts_;  // by object
   std::vector<stack_owner> owners_;    // by stack; empty when nobody waits for a lock
+  goroutine_view omitted_;             // who asked, as far as it is named in other's waits
 };
 
 }  // namespace gos::rt

@@ -25,7 +25,8 @@ void describe_io(wait_note& note, const void* object, const goroutine* gp) noexc
 }
 
 void describe_plain(wait_note& note, const char* kind, const void* object) noexcept {
-  note.add("%s %p (", kind, object);
+  note.add_object(kind, object);
+  note.add(" (");
   note.mark_parties(object, party::any);
   note.add(")");
 }

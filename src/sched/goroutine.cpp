@@ -146,7 +146,11 @@ void goroutine_give(processor* pp, goroutine* gp) noexcept {
   sched.free_goroutines = first;
 }
 
-goroutine* goroutine_make(processor* pp, std::uint8_t stack_class, std::uint64_t parent_id) noexcept {
+namespace {
+
+// In the body of goroutine_prepare, which each spawn calls.
+[[gnu::always_inline]] inline goroutine* make(processor* pp, std::uint8_t stack_class,
+                                              std::uint64_t parent_id) noexcept {
   goroutine* gp = goroutine_take(pp);
   if (GOS_UNLIKELY(gp == nullptr)) return nullptr;
   race_acquire(&gp->closure);  // pairs with the end of its last user
@@ -167,10 +171,16 @@ goroutine* goroutine_make(processor* pp, std::uint8_t stack_class, std::uint64_t
   return gp;
 }
 
+}  // namespace
+
+goroutine* goroutine_make(processor* pp, std::uint8_t stack_class, std::uint64_t parent_id) noexcept {
+  return make(pp, stack_class, parent_id);
+}
+
 goroutine* goroutine_prepare(std::uint8_t stack_class) noexcept {
   ensure_started();
   machine* mp = kernel_enter();
-  goroutine* gp = goroutine_make(mp->pp, stack_class, mp->current->id);
+  goroutine* gp = make(mp->pp, stack_class, mp->current->id);
   kernel_leave();
   return gp;
 }

@@ -47,7 +47,7 @@ bool take_out_locked(visitor& v) noexcept {
 std::int64_t patience_ends(timer* due, std::int64_t now_ns) noexcept {
   auto& v = *static_cast<visitor*>(due);
   const bool late = now_ns - v.since_ns > patience_most_ns;
-  const bool awake = !late && thread_runs(v.host->thread.load(std::memory_order_relaxed));
+  const bool awake = !late && thread_runs(v.host->thread.load(std::memory_order_relaxed));  // relaxed: a hint
   {
     spin_guard guard(sched.lock);
     if (v.arrived) return 0;

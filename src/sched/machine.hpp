@@ -75,7 +75,8 @@ struct alignas(cache_line_size) machine {
   float_environment float_initial{};  // what goroutines start with
   bool foreign = false;  // immutable: a plain thread
   bool home = false;     // owner: a thread that waits in run_main_goroutine, not one that we made
-  bool leaving = false;  // owner: a goroutine ended while locked to the thread; nobody runs here any more
+  bool leaving =
+      false;  // owner: a goroutine ended while locked to the thread, or nobody needs it; nobody runs here any more
   bool searching = false;  // owner: counted in scheduler::searching
   goroutine* handoff = nullptr;   // owner: for g0, run this next
   goroutine* gave_way = nullptr;  // owner: for g0, others before this one

@@ -23,25 +23,35 @@ namespace gos::rt {
 machine* kernel_enter_slow(machine* mp) noexcept;
 void kernel_leave_slow(machine* mp) noexcept;
 
-// Returns the machine; it has a processor unless the caller is a plain thread. May give way first.
-[[gnu::always_inline]] inline machine* kernel_enter() noexcept {
-  machine* mp = this_machine();
+// The first step of kernel_enter(). False: kernel_enter_slow(mp) must follow, which some call in tail position.
+[[nodiscard]] [[gnu::always_inline]] inline bool kernel_enter_quick(machine*& mp) noexcept {
+  mp = this_machine();
   // relaxed + compiler fence: pairs with take_begin(), whose membarrier stands for our fence (INV1 of machine.hpp).
   mp->in_kernel.store(1, std::memory_order_relaxed);
   std::atomic_signal_fence(std::memory_order_seq_cst);  // seq_cst, the compiler's: pairs with the membarrier in take_begin()
   // relaxed: the slow path reads it again with acquire.
-  if (GOS_UNLIKELY(mp->revoked.load(std::memory_order_relaxed) != revoke_state::none)) return kernel_enter_slow(mp);
-  return mp;
+  return GOS_LIKELY(mp->revoked.load(std::memory_order_relaxed) == revoke_state::none);
+}
+
+// Returns the machine; it has a processor unless the caller is a plain thread. May give way first.
+[[gnu::always_inline]] inline machine* kernel_enter() noexcept {
+  machine* mp;
+  return kernel_enter_quick(mp) ? mp : kernel_enter_slow(mp);
+}
+
+// The first step of kernel_leave(), on the machine mp. False: kernel_leave_slow(mp) must follow.
+[[nodiscard]] [[gnu::always_inline]] inline bool kernel_leave_quick(machine* mp) noexcept {
+  // release: pairs with the acquire in take_begin(): the taker sees all we did to the processor.
+  mp->in_kernel.store(0, std::memory_order_release);
+  std::atomic_signal_fence(std::memory_order_seq_cst);  // seq_cst, the compiler's: pairs with the membarrier in take_begin()
+  // relaxed: the slow path reads it again with acquire.
+  return GOS_LIKELY(mp->revoked.load(std::memory_order_relaxed) == revoke_state::none);
 }
 
 // May give way.
 [[gnu::always_inline]] inline void kernel_leave() noexcept {
   machine* mp = this_machine();
-  // release: pairs with the acquire in take_begin(): the taker sees all we did to the processor.
-  mp->in_kernel.store(0, std::memory_order_release);
-  std::atomic_signal_fence(std::memory_order_seq_cst);  // seq_cst, the compiler's: pairs with the membarrier in take_begin()
-  // relaxed: the slow path reads it again with acquire.
-  if (GOS_UNLIKELY(mp->revoked.load(std::memory_order_relaxed) != revoke_state::none)) kernel_leave_slow(mp);
+  if (!kernel_leave_quick(mp)) kernel_leave_slow(mp);
 }
 
 class kernel_section {
@@ -145,19 +155,40 @@ void fiber_ended(goroutine* left) noexcept;
   switch_away(mp, gp, mp->pp->pick());
 }
 
+// The first step of ready(), on the processor pp. False: ready_slow(gp) must follow; true: ready_displaced(), unless
+// displaced is null.
+[[nodiscard]] [[gnu::always_inline]] inline bool ready_quick(processor* pp, goroutine* gp,
+                                                             goroutine*& displaced) noexcept {
+  if (GOS_UNLIKELY((gp->flags & goroutine_flag::thread) != 0 || pp == nullptr || sched.migrate)) return false;
+  gp->state.store(goroutine_state::runnable, std::memory_order_relaxed);  // relaxed: for dumps
+  displaced = pp->next.load(std::memory_order_relaxed);                   // relaxed: owner only
+  pp->next.store(gp, std::memory_order_relaxed);                          // relaxed: owner only
+  return true;
+}
+
 // Kernel mode. Makes a parked (or parking) goroutine runnable: next on the caller's processor, in the
 // caller's time slice; no other processor is woken for a mere hand-over.
 [[gnu::always_inline]] inline void ready(goroutine* gp) noexcept {
-  machine* mp = this_machine();
-  processor* pp = mp->pp;
-  if (GOS_UNLIKELY((gp->flags & goroutine_flag::thread) != 0 || pp == nullptr || sched.migrate)) {
-    ready_slow(gp);
-    return;
-  }
-  gp->state.store(goroutine_state::runnable, std::memory_order_relaxed);  // relaxed: for dumps
-  goroutine* displaced = pp->next.load(std::memory_order_relaxed);        // relaxed: owner only
-  pp->next.store(gp, std::memory_order_relaxed);                          // relaxed: owner only
-  if (displaced != nullptr) ready_displaced(pp, displaced);
+  processor* pp = this_machine()->pp;
+  goroutine* displaced = nullptr;
+  if (GOS_UNLIKELY(!ready_quick(pp, gp, displaced))) ready_slow(gp);
+  else if (displaced != nullptr) ready_displaced(pp, displaced);
+}
+
+// Ends of an operation that has not parked since kernel_enter_quick(mp): whatever they call they call in tail position, so that
+// an operation with nothing else to call saves no registers. All return true, which is what a receive then has to say.
+bool leave_slow_with_true(machine* mp) noexcept;
+bool ready_slow_and_leave(goroutine* gp) noexcept;
+bool ready_displaced_and_leave(processor* pp, goroutine* displaced) noexcept;
+
+[[gnu::always_inline]] inline bool leave_with_true(machine* mp) noexcept {
+  return kernel_leave_quick(mp) || leave_slow_with_true(mp);
+}
+[[gnu::always_inline]] inline bool ready_and_leave(machine* mp, goroutine* gp) noexcept {
+  goroutine* displaced = nullptr;
+  if (GOS_UNLIKELY(!ready_quick(mp->pp, gp, displaced))) return ready_slow_and_leave(gp);
+  if (displaced != nullptr) return ready_displaced_and_leave(mp->pp, displaced);
+  return leave_with_true(mp);
 }
 
 // Any mode: lets others go first. False on a plain thread.

@@ -5,6 +5,8 @@
 #include <cstdarg>
 #include <cstdio>
 
+#include "sched/object_names.hpp"
+
 namespace gos::rt {
 
 void wait_note::add(const char* format, ...) noexcept {
@@ -13,6 +15,12 @@ void wait_note::add(const char* format, ...) noexcept {
   const int length = std::vsnprintf(text_ + size_, text_max - size_, format, arguments);
   va_end(arguments);
   if (length > 0) size_ = std::min(size_ + static_cast<std::size_t>(length), text_max - 1);
+}
+
+void wait_note::add_object(const char* kind, const void* object) noexcept {
+  add("%s %p", kind, object);
+  char name[object_name_max + 1];
+  if (object_name_copy(object, name)) add(" \"%s\"", name);
 }
 
 void wait_note::mark_parties(const void* object, party own) noexcept {

@@ -13,17 +13,18 @@
 
 namespace gos::rt {
 
-// Who waits there: of the goroutines that wait for this object, those for the same end, or for either. Or who holds it.
-enum class party : std::uint8_t { any, receiver, sender, holder };
+// Who waits there: of the goroutines that wait for this object, those for the same end, or for either. Or who holds it, or who
+// used it.
+enum class party : std::uint8_t { any, receiver, sender, holder, user };
 
 class wait_note {
  public:
   static constexpr std::size_t text_max = 896;
-  static constexpr std::size_t parties_max = 12;
+  static constexpr std::size_t parties_max = 20;
   static constexpr char mark = '\1';  // in the text, where the n-th of parties() is to be told
 
   struct parties_at {
-    const void* object;  // of a holder: its number, see detail/holder.hpp
+    const void* object;  // of a holder: its number, see detail/holder.hpp; of a user: its id
     party own;
   };
 
@@ -31,11 +32,17 @@ class wait_note {
 
   // What does not fit is cut off.
   void add(const char* format, ...) noexcept __attribute__((format(printf, 2, 3)));
+  // `kind 0x55d0c8a0e550`, with its name if it has one.
+  void add_object(const char* kind, const void* object) noexcept;
   // Here it is to be told how many wait for the object; `own` is for what the goroutine itself does.
   void mark_parties(const void* object, party own) noexcept;
   // Here it is to be told who that is.
   void mark_holder(std::uint32_t number) noexcept {
     mark_parties(reinterpret_cast<const void*>(std::uintptr_t{number}), party::holder);
+  }
+  // The same of a goroutine's id; 0: a thread.
+  void mark_user(std::uint64_t id) noexcept {
+    mark_parties(reinterpret_cast<const void*>(static_cast<std::uintptr_t>(id)), party::user);
   }
   // The wait ends then at the latest. The earliest counts.
   void limit(std::int64_t deadline_ns) noexcept {
@@ -58,7 +65,7 @@ class wait_note {
 };
 
 // Takes the lock if it becomes free soon; its holder may never go on.
-inline bool lock_for_note(spin_lock& lock) noexcept {
+template <class Lock> bool lock_for_note(Lock& lock) noexcept {
   for (int turn = 0; turn < 1000; ++turn) {
     if (lock.try_lock()) return true;
     cpu_relax();

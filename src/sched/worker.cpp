@@ -229,7 +229,7 @@ void scheduler_loop(machine* mp) noexcept {
     } else if (gp == nullptr || mp->pp == nullptr) {
       if (gp != nullptr) global_push(gp);
       gp = find_runnable(mp);
-      if (gp == nullptr) return;  // quit
+      if (gp == nullptr) return;  // quit, or nobody needs the thread
     }
     if ((gp->flags & goroutine_flag::locked) != 0 && gp->extra->locked_machine != mp) {
       give_to_locked(mp, gp);
@@ -251,6 +251,23 @@ void ready_displaced(processor* pp, goroutine* displaced) noexcept {
   if (sched.idle_processors.load(std::memory_order_relaxed) != 0 && sched.searching.load(std::memory_order_relaxed) == 0) {
     wake_one();
   }
+}
+
+bool leave_slow_with_true(machine* mp) noexcept {
+  kernel_leave_slow(mp);
+  return true;
+}
+
+bool ready_slow_and_leave(goroutine* gp) noexcept {
+  ready_slow(gp);
+  kernel_leave();
+  return true;
+}
+
+bool ready_displaced_and_leave(processor* pp, goroutine* displaced) noexcept {
+  ready_displaced(pp, displaced);
+  kernel_leave();
+  return true;
 }
 
 void give_way(machine* mp, goroutine* gp) noexcept {

@@ -303,7 +303,8 @@ class detail::shared_mutex_object final : public detail::select_object {
 
   static void describe(wait_note& note, const shared_mutex& m) noexcept {
     const std::uint32_t word = m.word_.load(std::memory_order_relaxed);  // relaxed: a snapshot
-    note.add("sync.RWMutex %p (", static_cast<const void*>(&m));
+    note.add_object("sync.RWMutex", &m);
+    note.add(" (");
     if ((word & writing) != 0) {
       note.add("held");
       const detail::holder_word holder = m.writer_.load(std::memory_order_relaxed);  // relaxed: a snapshot

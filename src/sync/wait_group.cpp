@@ -117,7 +117,8 @@ class detail::wait_group_object final : public detail::select_object {
   static void describe(wait_note& note, const wait_group& group) noexcept {
     // relaxed: a snapshot.
     const auto count = static_cast<std::int32_t>(group.word_.load(std::memory_order_relaxed) >> wait_group::counter_shift);
-    note.add("sync.WaitGroup %p (counter %d", static_cast<const void*>(&group), count);
+    note.add_object("sync.WaitGroup", &group);
+    note.add(" (counter %d", count);
     note.mark_parties(&group, party::any);
     note.add(")");
   }

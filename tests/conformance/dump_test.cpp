@@ -197,9 +197,101 @@ TEST(stack_dump, has_one_header_for_each_and_equal_stacks_once) {
   EXPECT_EQ(ids.size(), headers.size());
   if (stacks_can_be_read()) {
     EXPECT_EQ(count(dump, "wait_on("), 1U) << dump;
-    EXPECT_EQ(count(dump, "(capacity 0, 0 buffered, open, 50 receiving, 0 sending)"), static_cast<std::size_t>(n)) << dump;
+    EXPECT_EQ(count(dump, "(capacity 0, 0 buffered, open, 50 receiving, 0 sending, never sent to)"),
+              static_cast<std::size_t>(n))
+        << dump;
   }
   ch.close();
+  done.wait();
+}
+
+// What the dump says that the goroutine of that name waits on, once it says so.
+std::string wait_of(const std::string& name, const std::string& words) {
+  std::string part;
+  EXPECT_TRUE(eventually([&] {
+    part = part_of(gos::runtime::stack_dump(true), name);
+    return part.find(words) != std::string::npos;
+  })) << name
+      << " does not wait on " << words << ":\n"
+      << part;
+  return part;
+}
+
+TEST(stack_dump, says_who_used_a_channel_last) {
+  if (!stacks_can_be_read()) GTEST_SKIP() << "no membarrier";
+  auto in = gos::make_chan<int>();
+  auto out = gos::make_chan<int>(1);
+  auto rest = gos::make_chan<int>();
+  gos::wait_group done;
+  const auto with_name = [&done](const char* name, auto f) {
+    done.add(1);
+    gos::go({.name = name}, [&done, f] {
+      f();
+      done.done();
+    });
+  };
+  with_name("worker", [in, out] {
+    for (int job : in) out.send(job);
+  });
+  wait_of("worker", "1 receiving, 0 sending, never sent to)");
+  with_name("producer", [in, rest] {
+    in.send(1);
+    rest.recv();
+  });
+  wait_of("producer", "1 receiving, 0 sending, never sent to)");
+  wait_of("worker", " \"producer\"), for");
+  in.send(2);  // by this thread, which is no goroutine; there is no more room in `out`
+  wait_of("worker", "(capacity 1, 1 buffered, open, 0 receiving, 1 sending, never received from)");
+  gos::spawn([out] { EXPECT_EQ(out.recv(), 1); }).join();
+  wait_of("worker", "1 receiving, 0 sending, last sent to by a thread), for");
+  in.send(3);
+  EXPECT_TRUE(matches(wait_of("worker", ", which has ended), for"),
+                      "1 buffered, open, 0 receiving, 1 sending, last received from by goroutine [0-9]+, "
+                      "which has ended\\)"));
+  // What a select does counts, whether it waited for it or not.
+  with_name("selector", [in, out, rest] {
+    gos::select(gos::recv(out));
+    gos::select(gos::recv(out), gos::recv(rest));
+    gos::select(gos::send(in, 4), gos::recv(rest));
+    rest.recv();
+  });
+  wait_of("selector", "never sent to");
+  wait_of("worker", "1 receiving, 0 sending, last sent to by goroutine");
+  rest.close();
+  in.close();
+  done.wait();
+}
+
+TEST(stack_dump, prints_the_names_of_objects) {
+  if (!stacks_can_be_read()) GTEST_SKIP() << "no membarrier";
+  auto jobs = gos::make_chan<int>();
+  gos::runtime::set_name(jobs, "tasks");
+  gos::runtime::set_name(gos::send_chan<int>(jobs), "jobs");  // in place of the first
+  gos::runtime::set_name(gos::chan<int>(), "nil");
+  gos::mutex accounts;
+  gos::shared_mutex table;
+  gos::wait_group group;
+  const gos::runtime::object_name names[] = {{accounts, "accounts"}, {table, "the table"}, {group, "group"}};
+  accounts.lock();
+  table.lock();
+  group.add(1);
+  gos::wait_group done;
+  done.go([jobs] { jobs.recv(); });
+  done.go([&] { const std::lock_guard guard(accounts); });
+  done.go([&] { const std::shared_lock guard(table); });
+  done.go([&] { group.wait(); });
+  ASSERT_TRUE(blocked("chan receive") && blocked("sync.Mutex.Lock") && blocked("sync.RWMutex.RLock"));
+  ASSERT_TRUE(blocked("sync.WaitGroup.Wait"));
+  const std::string dump = gos::runtime::stack_dump(true);
+  for (const char* words :
+       {"channel 0x[0-9a-f]+ \"jobs\" \\(cap", "sync.Mutex 0x[0-9a-f]+ \"accounts\" \\(locked",
+        "sync.RWMutex 0x[0-9a-f]+ \"the table\" \\(held", "sync.WaitGroup 0x[0-9a-f]+ \"group\" \\(c"}) {
+    EXPECT_TRUE(matches(dump, words)) << words << "\n" << dump;
+  }
+  accounts.unlock();
+  table.unlock();
+  group.done();
+  jobs.close();
   done.wait();
 }
 
@@ -235,8 +327,10 @@ TEST(stack_dump, says_what_each_kind_of_wait_is_for) {
     const std::string part = part_of(r.out, name);
     EXPECT_TRUE(matches(part, "^goroutine [0-9]+ \\[" + state + "\\]: " + name + "\n\t" + wait + "\n")) << name << ":\n" << part;
   };
-  const std::string ch = "channel" + address + "\\(capacity 2, 0 buffered, open, 2 receiving, 0 sending\\)";
-  const std::string out = "channel" + address + "\\(capacity 0, 0 buffered, open, 0 receiving, 2 sending\\)";
+  const std::string ch =
+      "channel" + address + "\\(capacity 2, 0 buffered, open, 2 receiving, 0 sending, never sent to\\)";
+  const std::string out =
+      "channel" + address + "\\(capacity 0, 0 buffered, open, 0 receiving, 2 sending, never received from\\)";
   expect("receiver", "chan receive", "waits on " + ch + since);
   expect("sender", "chan send", "waits on " + out + since);
   expect("nil", "chan receive \\(nil chan\\)", "waits on a nil channel, for ever" + since);

@@ -6,7 +6,9 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 
+#include <chrono>
 #include <thread>
 
 namespace gos_test {
@@ -14,9 +16,9 @@ namespace gos_test {
 // Threads of this process, all of them.
 inline int thread_count() { return static_cast<int>(status_kib("Threads")); }
 
-// How many there may be when goroutines wait that were not there `before`: processors that had none yet, and those that a
-// moment of blocking costs.
-inline int few_more(int before) { return before + gos::runtime::max_procs() + 4; }
+// How many there may be when goroutines wait that were not there `before`: processors that had none yet, and those that moments
+// of blocking cost.
+inline int few_more(int before) { return before + 2 * gos::runtime::max_procs() + 6; }
 
 // Runs f as a goroutine, to its end.
 template <class F> void on_goroutine(F&& f) {
@@ -26,6 +28,17 @@ template <class F> void on_goroutine(F&& f) {
 // errno as it is on this thread now: the compiler keeps its address over a call.
 [[gnu::noinline]] inline int errno_here() { return errno; }
 [[gnu::noinline]] inline void set_errno_here(int number) { errno = number; }
+
+inline void set_timeout(int fd, int name, std::chrono::microseconds d) {
+  const timeval limit{.tv_sec = d.count() / 1'000'000, .tv_usec = d.count() % 1'000'000};
+  EXPECT_EQ(::setsockopt(fd, SOL_SOCKET, name, &limit, sizeof limit), 0);
+}
+
+template <class F> std::chrono::nanoseconds duration_of(F&& f) {
+  const auto began = std::chrono::steady_clock::now();
+  f();
+  return std::chrono::steady_clock::now() - began;
+}
 
 struct descriptors {
   int fd[2] = {-1, -1};

@@ -6,6 +6,8 @@
 
 #include "fixture.hpp"
 
+#include "platform/unwind.hpp"
+
 using namespace gos_test;
 
 namespace {
@@ -14,7 +16,7 @@ std::size_t captured;
 void* frames[32];
 
 [[gnu::noinline]] void innermost_frame(int skip) {
-  captured = gos::rt::capture_stack(frames, 32, static_cast<std::size_t>(skip));
+  captured = gos::rt::unwind_here(frames, 32, static_cast<std::size_t>(skip));
   __asm__ volatile("" ::: "memory");  // no tail call
 }
 [[gnu::noinline]] void next_frame(int skip) {
@@ -38,7 +40,7 @@ TEST(StackTrace, ends_at_the_end_of_a_goroutine) {
     gos::wait_group done;
     done.go([&] {
       void* mine[64];
-      depth = gos::rt::capture_stack(mine, 64, 0);
+      depth = gos::rt::unwind_here(mine, 64, 0);
     });
     done.wait();
   });
@@ -48,9 +50,9 @@ TEST(StackTrace, ends_at_the_end_of_a_goroutine) {
 
 TEST(StackTrace, is_cut_at_the_capacity) {
   void* two[2];
-  EXPECT_EQ(gos::rt::capture_stack(two, 2, 0), 2U);
-  EXPECT_EQ(gos::rt::capture_stack(two, 2, 1000), 0U);
-  EXPECT_EQ(gos::rt::capture_stack(two, 0, 0), 0U);
+  EXPECT_EQ(gos::rt::unwind_here(two, 2, 0), 2U);
+  EXPECT_EQ(gos::rt::unwind_here(two, 2, 1000), 0U);
+  EXPECT_EQ(gos::rt::unwind_here(two, 0, 0), 0U);
 }
 
 TEST(StackTrace, names_that_are_not_there) {

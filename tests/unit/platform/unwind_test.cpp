@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <cstring>
@@ -139,6 +140,31 @@ TEST(unwind, here_begins_in_its_caller) {
   EXPECT_EQ(std::memcmp(all + 2, later, fewer * sizeof *all), 0);
   Dl_info place{};
   ASSERT_NE(::dladdr(all[0], &place), 0);
+}
+
+std::size_t handled_depth = 0;
+void* handled[64];
+void* handled_at = nullptr;
+
+TEST(unwind, here_goes_from_a_signal_handler_to_what_it_interrupted) {
+  struct sigaction ours {};
+  struct sigaction before {};
+  ours.sa_flags = SA_SIGINFO;
+  ours.sa_sigaction = [](int, siginfo_t*, void* ucontext) {
+    handled_at = rt::interrupted_pc(ucontext);
+    handled_depth = rt::unwind_here(handled, 64, 0);
+  };
+  ASSERT_EQ(::sigaction(SIGUSR1, &ours, &before), 0);
+  ::raise(SIGUSR1);
+  ::sigaction(SIGUSR1, &before, nullptr);
+  void** const end = handled + handled_depth;
+  void** const at = std::find(handled, end, static_cast<char*>(handled_at) + 1);
+  ASSERT_TRUE(at != end && at != handled);
+  // Before it the handler, or a sanitizer's around it, and not the C library's way back.
+  Dl_info handler{};
+  Dl_info library{};
+  ASSERT_TRUE(::dladdr(at[-1], &handler) != 0 && ::dladdr(reinterpret_cast<void*>(&::raise), &library) != 0);
+  EXPECT_NE(handler.dli_fbase, library.dli_fbase);
 }
 
 std::atomic<int> hogs{0};

@@ -18,7 +18,8 @@ struct database {
 
   void run(const char* statement) const {
     char* error = nullptr;
-    EXPECT_EQ(sqlite3_exec(db, statement, nullptr, nullptr, &error), SQLITE_OK) << (error != nullptr ? error : "");
+    EXPECT_EQ(sqlite3_exec(db, statement, nullptr, nullptr, &error), SQLITE_OK)
+        << (error != nullptr ? error : "");
     sqlite3_free(error);
   }
   long number(const char* query) const {
@@ -35,15 +36,12 @@ struct database {
 
 TEST(Sqlite, GoroutinesWaitForTheFileAndForASharedConnection) {
   const temporary_folder folder;
-  const std::string path = folder.path() + "/db";
+  const std::string path = folder / "db";
   const database shared(path);
   shared.run("pragma synchronous = off; create table counter(n integer); insert into counter values(0)");
   const int own = rounds(20);
   constexpr int sharers = 100;
-  std::chrono::steady_clock::duration took{};
-  const int before = thread_count();
-  const int threads = most_threads_during([&] {
-    const auto began = std::chrono::steady_clock::now();
+  const use used = use_of([&] {
     gos::wait_group all;
     for (int i = 0; i < own; ++i) {
       all.go([&] {
@@ -60,11 +58,10 @@ TEST(Sqlite, GoroutinesWaitForTheFileAndForASharedConnection) {
       all.go([&] { shared.run("update counter set n = n + 1"); });
     }
     all.wait();
-    took = std::chrono::steady_clock::now() - began;
   });
-  tell("20 connections and 100 users of one more write to one SQLite file", took, threads);
+  tell("20 connections and 100 users of one more write to one SQLite file", used);
   EXPECT_EQ(shared.number("select n from counter"), own + sharers);
-  EXPECT_LE(threads, few_more(before) + 4) << "files are read and written by threads";
+  EXPECT_LT(used.threads, 40) << "files are read and written by threads";
 }
 
 }  // namespace

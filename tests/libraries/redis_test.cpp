@@ -23,9 +23,10 @@ struct connection {
     auto* const reply = static_cast<redisReply*>(redisCommand(redis, format, number));
     if (reply == nullptr) return std::string("error: ") + redis->errstr;
     std::string text = reply->type == REDIS_REPLY_INTEGER ? std::to_string(reply->integer)
-                       : reply->type == REDIS_REPLY_ARRAY ? (reply->elements > 1 ? reply->element[1]->str : "none")
-                       : reply->str != nullptr            ? reply->str
-                                                          : "nil";
+                       : reply->type == REDIS_REPLY_ARRAY
+                           ? (reply->elements > 1 ? reply->element[1]->str : "none")
+                       : reply->str != nullptr ? reply->str
+                                               : "nil";
     freeReplyObject(reply);
     return text;
   }
@@ -34,11 +35,13 @@ struct connection {
 };
 
 TEST(Redis, ManyWaitForAListAndForEachOther) {
-  if (installed_program(redis_program).empty()) GTEST_SKIP() << "Redis is not installed (Debian: redis-server)";
+  if (installed_program(redis_program).empty())
+    GTEST_SKIP() << "Redis is not installed (Debian: redis-server)";
   const temporary_folder folder;
   const int port = free_port();
-  child server(server_runner, as_server({redis_program, "--port", std::to_string(port), "--bind", "127.0.0.1", "--save", "",
-                                         "--appendonly", "no", "--dir", folder.path(), "--logfile", folder.path() + "/log"}));
+  child server(server_runner,
+               as_server({redis_program, "--port", std::to_string(port), "--bind", "127.0.0.1", "--save", "",
+                          "--appendonly", "no", "--dir", folder.path(), "--logfile", folder / "log"}));
   ASSERT_TRUE(eventually([&] {
     const connection c(port);
     return c.redis->err == 0 && c.ask("PING") == "PONG";
@@ -46,10 +49,7 @@ TEST(Redis, ManyWaitForAListAndForEachOther) {
 
   constexpr int count = 300;
   std::atomic<int> right{0};
-  std::chrono::steady_clock::duration took{};
-  const int before = thread_count();
-  const int threads = most_threads_during([&] {
-    const auto began = std::chrono::steady_clock::now();
+  const use used = use_of([&] {
     gos::wait_group all;
     for (int i = 0; i < count; ++i) {
       all.go([&, i] {
@@ -59,15 +59,15 @@ TEST(Redis, ManyWaitForAListAndForEachOther) {
     }
     all.go([&] {
       const connection mine(port);
-      while (mine.ask("INFO clients").find("blocked_clients:" + std::to_string(count)) == std::string::npos) ::usleep(5000);
+      while (mine.ask("INFO clients").find("blocked_clients:" + std::to_string(count)) == std::string::npos)
+        ::usleep(5000);
       for (int i = 0; i < count; ++i) EXPECT_EQ(mine.ask("RPUSH list%d hello", i), "1");
     });
     all.wait();
-    took = std::chrono::steady_clock::now() - began;
   });
-  tell("300 goroutines connect and wait in BLPOP", took, threads);
+  tell("300 goroutines connect and wait in BLPOP", used);
   EXPECT_EQ(right, count);
-  EXPECT_LE(threads, few_more(before));
+  EXPECT_LT(used.threads, count / 2);
 
   on_goroutine([&] {
     const connection mine(port, 50ms);

@@ -9,30 +9,38 @@ using namespace gos_test;
 
 class postgres {
  public:
-  static bool is_installed() { return !program("postgres").empty() && !installed_program(server_runner).empty(); }
+  static bool is_installed() {
+    return !program("postgres").empty() && !installed_program(server_runner).empty();
+  }
 
-  postgres() : folder_("postgres") {
-    std::vector<std::string> make{program("initdb"), "-D", data(), "-U", "gossamer", "-A", "trust", "--no-sync", "--locale=C", "-E", "UTF8"};
-    const child_result made = run_child(server_runner, as_server(make, "postgres"));
+  postgres() : port_(free_port()) {
+    const child_result made =
+        run_child(server_runner, as_server({program("initdb"), "-D", data(), "-U", "gossamer", "-A", "trust",
+                                            "--no-sync", "--no-instructions", "--locale=C", "-E", "UTF8"}));
     EXPECT_EQ(made.status, 0) << made;
-    server_.emplace(server_runner, as_server({program("postgres"), "-D", data(), "-k", folder_.path(), "-c", "listen_addresses=",
-                                              "-c", "max_connections=250", "-c", "fsync=off", "-c", "shared_buffers=16MB"},
-                                             "postgres"));
-    EXPECT_TRUE(eventually([&] { return PQping(info().c_str()) == PQPING_OK; })) << server_->err();
+    server_.emplace(server_runner,
+                    as_server({program("postgres"), "-D", data(), "-c", "listen_addresses=127.0.0.1", "-p",
+                               std::to_string(port_), "-c", "unix_socket_directories=", "-c",
+                               "max_connections=250", "-c", "fsync=off", "-c", "shared_buffers=16MB"}));
+    EXPECT_TRUE(eventually([&] { return PQping(info().c_str()) == PQPING_OK; })) << server_->wait(0ms);
   }
   ~postgres() {
     server_->kill(SIGQUIT);
     server_->wait();
   }
 
-  // A socket in the folder, where nobody else has a port.
-  std::string info() const { return "host=" + folder_.path() + " user=gossamer dbname=postgres"; }
+  std::string info() const {
+    return "host=127.0.0.1 port=" + std::to_string(port_) + " user=gossamer dbname=postgres";
+  }
 
  private:
-  static std::string program(const std::string& name) { return installed_program("/usr/lib/postgresql/*/bin/" + name); }
-  std::string data() const { return folder_.path() + "/data"; }
+  static std::string program(const std::string& name) {
+    return installed_program("/usr/lib/postgresql/*/bin/" + name);
+  }
+  std::string data() const { return folder_ / "data"; }
 
   temporary_folder folder_;
+  int port_;
   std::optional<child> server_;
 };
 
@@ -46,7 +54,8 @@ struct connection {
 
   std::string ask(const char* query) const {
     PGresult* const result = PQexec(pg, query);
-    std::string answer = PQresultStatus(result) == PGRES_TUPLES_OK ? PQgetvalue(result, 0, 0) : PQerrorMessage(pg);
+    std::string answer =
+        PQresultStatus(result) == PGRES_TUPLES_OK ? PQgetvalue(result, 0, 0) : PQerrorMessage(pg);
     PQclear(result);
     return answer;
   }
@@ -72,34 +81,41 @@ TEST_F(Postgres, AThousandGoroutinesShareTwoHundredConnections) {
   const auto pool = gos::make_chan<connection*>(connections);
   std::vector<std::unique_ptr<connection>> all(connections);
   gos::wait_group connecting;
-  for (auto& one : all) {
+  std::atomic<std::size_t> next{0};
+  for (int worker = 0; worker < 4; ++worker) {
     connecting.go([&] {
-      one = std::make_unique<connection>(server->info());
-      pool.send(one.get());
+      for (std::size_t i; (i = next++) < connections;) {
+        all[i] = std::make_unique<connection>(server->info());
+        pool.send(all[i].get());
+      }
     });
   }
   connecting.wait();
 
-  std::atomic<int> right{0};
-  std::chrono::steady_clock::duration took{};
-  const int threads = most_threads_during([&] {
-    const auto began = std::chrono::steady_clock::now();
-    gos::wait_group asking;
-    for (int i = 0; i < count; ++i) {
-      asking.go([&] {
-        connection* const mine = pool.recv().value();
-        if (mine->ask("select 'slept' from pg_sleep(0.1)") == "slept") ++right;
-        pool.send(mine);
-      });
-    }
-    asking.wait();
-    took = std::chrono::steady_clock::now() - began;
-  });
-  tell("1000 goroutines, 200 connections, select pg_sleep(0.1)", took, threads);
-  EXPECT_EQ(right, count);
-  EXPECT_GE(took, 500ms);
-  EXPECT_LT(took, 30s);
-  EXPECT_LE(threads, gos::runtime::max_procs() + 8);
+  // Where the machine holds threads up for more than 10 ms their processors go to others: so once more, if need be.
+  const int most_threads = gos::runtime::max_procs() + 8;
+  use used;
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    EXPECT_TRUE(eventually([&] { return thread_count() <= most_threads; }));
+    std::atomic<int> right{0};
+    used = use_of([&] {
+      gos::wait_group asking;
+      for (int i = 0; i < count; ++i) {
+        asking.go([&] {
+          connection* const mine = pool.recv().value();
+          if (mine->ask("select 'slept' from pg_sleep(0.1)") == "slept") ++right;
+          pool.send(mine);
+        });
+      }
+      asking.wait();
+    });
+    tell("1000 goroutines, 200 connections, select pg_sleep(0.1)", used);
+    EXPECT_EQ(right, count);
+    EXPECT_GE(used.time, 500ms);
+    EXPECT_LT(used.time, 30s) << "one after the other: 100 s";
+    if (used.threads <= most_threads) break;
+  }
+  EXPECT_LE(used.threads, most_threads);
   gos::wait_group ending;
   for (auto& one : all) {
     ending.go([&] { one.reset(); });
@@ -119,7 +135,8 @@ TEST_F(Postgres, ErrorsAndCancellationArrive) {
       EXPECT_EQ(PQcancel(cancel, why, sizeof why), 1) << why;
       PQfreeCancel(cancel);
     });
-    EXPECT_NE(mine.ask("select pg_sleep(60)").find("canceling statement due to user request"), std::string::npos);
+    EXPECT_NE(mine.ask("select pg_sleep(60)").find("canceling statement due to user request"),
+              std::string::npos);
     canceller.wait();
     EXPECT_EQ(mine.ask("select 7"), "7");
 
@@ -136,7 +153,8 @@ TEST_F(Postgres, ErrorsAndCancellationArrive) {
     EXPECT_EQ(PQstatus(other.pg), CONNECTION_BAD);
 
     PGconn* const nowhere = PQconnectdb("host=127.0.0.1 port=1 user=nobody connect_timeout=5");
-    EXPECT_NE(std::string_view(PQerrorMessage(nowhere)).find("Connection refused"), std::string_view::npos) << PQerrorMessage(nowhere);
+    EXPECT_NE(std::string_view(PQerrorMessage(nowhere)).find("Connection refused"), std::string_view::npos)
+        << PQerrorMessage(nowhere);
     PQfinish(nowhere);
   });
 }
