@@ -212,11 +212,12 @@ void goroutine_start_in_kernel(goroutine* gp) noexcept {
     global_push_list(one);
   } else {
     pp->started.store(pp->started.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // relaxed: owner's counter
-    if (GOS_UNLIKELY(pp->fresh.full())) overflow(pp->fresh);
+    if (GOS_UNLIKELY(pp->fresh.full())) overflow(pp, pp->fresh);
     pp->fresh.push_back(gp);
     // relaxed: a hint, see INV2 of scheduler.hpp.
     if (GOS_UNLIKELY(sched.idle_processors.load(std::memory_order_relaxed) != 0) &&
-        sched.searching.load(std::memory_order_relaxed) == 0) {
+        sched.searching.load(std::memory_order_relaxed) == 0 &&
+        pp->shares.load(std::memory_order_relaxed)) {  // relaxed: a hint
       wake_one();
     }
   }
