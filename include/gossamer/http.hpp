@@ -193,6 +193,20 @@ class router {
   std::shared_ptr<state> state_;
 };
 
+// Files below a directory, for `router.handle("GET /static/{path...}", http::file_server("/var/www"))`: what the wildcard `path` stands
+// for, or without one the whole path. Content types by the name's ending, ranges (one or several), ETag and Last-Modified with the
+// conditions that go with them, `index.html` for a directory; bytes go from the file's pages to a plain socket (sendfile).
+//
+// Nothing outside of the directory is served: the kernel resolves the path (openat2, RESOLVE_BENEATH), `..` and symbolic links that
+// lead out are 404. Links that stay inside are followed; before Linux 5.6, none are. Only regular files are served.
+struct file_options {
+  bool dot_files = false;          // names that begin with a dot; without them they are 404, but `.well-known`
+  std::string cache_control = {};  // the field Cache-Control
+};
+handler file_server(std::string directory, file_options options = {});
+// One file, wherever it lies: the caller vouches for the path.
+void serve_file(request& request, response_writer& response, const std::string& path);
+
 // What the access log is told, when an answer has been given.
 struct access_record {
   const http::request& request;
