@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Builds and runs the benchmarks of every runtime side by side, and prints a table of medians and ratios to Go.
+"""Builds and runs the benchmarks of every runtime side by side, and makes a table of medians and ratios to Go, and a chart.
 
 The method is in README.md: runtimes take turns within every workload of every round, in an order that is shuffled each
 time, so that a slow minute of the machine falls on all of them. A program that fails, hangs or prints nothing is shown
@@ -24,9 +24,11 @@ import tempfile
 import threading
 import time
 
+from chart import chart
+from table import failure_notes, rows_of, scaling_table, summary, table
+
 BENCH = pathlib.Path(__file__).resolve().parent
 ROOT = BENCH.parent
-BASELINE = "go"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Runtime:
 class Workload:
     name: str
     folder: str = ""                 # where it differs from the name
+    sources: dict = dataclasses.field(default_factory=dict)   # runtime -> file in the folder, where it is not the runtime's
     arguments: tuple = ()
     quick_arguments: tuple = ()
     processors: tuple = (1, 2)
@@ -54,12 +57,18 @@ class Workload:
     def where(self):
         return self.folder or self.name
 
+    def source(self, runtime):
+        return self.sources.get(runtime.name, runtime.source)
+
+    def numbers_of_processors(self, wanted):
+        return [p for p in self.processors if p in wanted]
+
 
 RUNTIMES = [
     Runtime("go", "go.go", "GOMAXPROCS", "Go"),
     Runtime("gossamer", "gossamer.cpp", "GOS_MAXPROCS", "gossamer"),
-    Runtime("fork_join", "fork_join.cpp", "GOS_MAXPROCS", "fork_join"),
     Runtime("boost_fiber", "boost_fiber.cpp", "BENCH_PROCS", "Boost.Fiber"),
+    Runtime("tbb", "tbb.cpp", "BENCH_PROCS", "oneTBB"),
     Runtime("epoll", "epoll.cpp", "BENCH_PROCS", "bare epoll"),
 ]
 
@@ -71,14 +80,27 @@ WORKLOADS = [
     Workload("select"),
     Workload("mutex"),
     Workload("skynet", without={"boost_fiber": "runs the oldest first: 1.1 million stacks at once, 10 to 14 GB"}),
-    Workload("fib"),
+    Workload("fib", without={"tbb": "has tasks, no goroutines: see fork_join"}),
+    Workload("fork_join", folder="fib", sources={"gossamer": "fork_join.cpp"}, without={"boost_fiber": "as in fib"}),
+    Workload("parallel_for"),
     Workload("parked", arguments=("1000000",), quick_arguments=("100000",), timeout_s=120, memory_mb=6000,
              fewer={"boost_fiber": ("100000",)}),
+    Workload("spawned", arguments=("1000000",), quick_arguments=("100000",), processors=(1,), hidden=("unrun",), memory_mb=4000),
     Workload("sleepers", arguments=("1000000",), quick_arguments=("200000",), timeout_s=120, memory_mb=6000,
              without={"boost_fiber": "several GB and half a minute; see sleepers_100k"}),
     Workload("sleepers_100k", folder="sleepers", arguments=("100000",), quick_arguments=("100000",)),
     Workload("echo", processors=(1,), hidden=("rate",)),
+    Workload("files", arguments=("1024",), quick_arguments=("64",)),
+    Workload("files_by_threads", folder="files", sources={"gossamer": "threads.cpp"}, arguments=("1024",),
+             quick_arguments=("64",), without={"go": "as in files"}),
+    Workload("tls", processors=(1,)),
 ]
+# What `run.py scaling` looks at, each with all numbers of processors.
+SCALING = {"skynet": ("wall",), "fib": ("wall",), "fork_join": ("wall",), "parallel_for": ("index",), "mutex": ("lock_unlock",),
+           "chan": ("4x4",), "echo": ("rate",)}
+
+
+PACKAGES = {"boost_fiber": "libboost-fiber-dev", "tbb": "libtbb-dev"}
 
 
 # --- building ---------------------------------------------------------------------------------------------------------
@@ -94,10 +116,9 @@ def build_cmake(build, runtimes, workloads, programs, problems):
     configure = ["cmake", "-S", str(BENCH), "-B", str(build), "-DCMAKE_BUILD_TYPE=RelWithDebInfo"]
     if shutil.which("ninja"):
         configure += ["-G", "Ninja"]
-    good, output = run_quietly(configure)
+    good, found = run_quietly(configure)
     if not good:
-        print(output[-3000:])
-    has_boost = "Boost.Fiber" in output
+        print(found[-3000:])
     jobs = str(len(os.sched_getaffinity(0)))
     compile_one = ["cmake", "--build", str(build), "-j", jobs, "--target"]
     if good and any(workload.where == "echo" for workload in workloads):
@@ -105,12 +126,13 @@ def build_cmake(build, runtimes, workloads, programs, problems):
     for runtime in runtimes:
         if runtime.source.endswith(".go"):
             continue
-        wanted = [w for w in workloads if (BENCH / w.where / runtime.source).exists() and runtime.name not in w.without]
-        if runtime.name == "boost_fiber" and good and not has_boost:
-            print("Boost.Fiber is not installed (Debian: libboost-fiber-dev): the table is made without it")
+        wanted = [w for w in workloads if (BENCH / w.where / w.source(runtime)).exists() and runtime.name not in w.without]
+        package = PACKAGES.get(runtime.name)
+        if package and good and f"{runtime.title} " not in found:
+            print(f"{runtime.title} is not installed (Debian: {package}): the table is made without it")
             continue
         for workload in wanted:
-            target = f"{workload.where}_{runtime.name}"
+            target = f"{workload.where}_{workload.source(runtime).removesuffix('.cpp')}"
             built = good
             if built:
                 built, output = run_quietly(compile_one + [target])
@@ -132,7 +154,7 @@ def build_go(build, workloads, programs, problems):
     environment = dict(os.environ, GOTOOLCHAIN="local", GOFLAGS="-mod=mod", GOPROXY="off", GO111MODULE="on",
                        GOWORK="off", GOCACHE=str(cache / "cache"), GOPATH=str(cache / "path"))
     environment.pop("GOROOT", None)
-    for workload in [w for w in workloads if "go" not in w.without]:
+    for workload in [w for w in workloads if "go" not in w.without and (BENCH / w.where / "go.go").exists()]:
         program = build / "bin" / f"{workload.where}_go"
         programs[workload.name, "go"] = [str(program)]
         good, output = run_quietly([go, "build", "-o", str(program), f"{workload.where}/go.go"], cwd=BENCH, env=environment)
@@ -257,7 +279,7 @@ def plan(workloads, runtimes, programs, procs_wanted, rounds, warm_up):
     """The order of all runs: per round the workloads shuffled, and the runtimes next to each other, shuffled too."""
     for number in range(0 if warm_up else 1, rounds + 1):
         for workload in random.sample(workloads, len(workloads)):
-            for procs in [p for p in workload.processors if p in procs_wanted]:
+            for procs in workload.numbers_of_processors(procs_wanted):
                 if number == 0 and procs != min(procs_wanted):
                     continue
                 able = [r for r in runtimes if (workload.name, r.name) in programs]
@@ -292,78 +314,6 @@ def run_all(steps, programs, problems, options):
     return results
 
 
-# --- the table --------------------------------------------------------------------------------------------------------
-
-def short(value):
-    """Three significant digits, without an exponent."""
-    if value >= 1000:
-        return f"{value:,.0f}".replace(",", " ")
-    return f"{value:.3g}" if value < 100 else f"{value:.0f}"
-
-
-def cell(results, workload, procs, metric, runtime):
-    """Median, ratio to the baseline, processors used: three texts."""
-    median = results.median(workload.name, procs, metric, runtime)
-    failed = results.failures.get((workload.name, procs, runtime))
-    if median is None:
-        if not failed:
-            return "-", "", ""
-        skipped = failed[0].startswith("skipped")
-        return ("skipped" if skipped else "FAILED"), "", ""
-    base = results.median(workload.name, procs, metric, BASELINE)
-    ratio = "" if not base or runtime == BASELINE else f"{median / base:.2f}" if median < 10 * base else short(median / base)
-    cpus = statistics.median(results.cpus[workload.name, procs, runtime])
-    return short(median) + ("!" if failed else ""), ratio, f"{cpus:.1f}"
-
-
-def spread(results, workload, procs, metric, runtimes):
-    """The largest distance between the quartiles of a runtime's values, as a part of its median."""
-    worst = None
-    for runtime in runtimes:
-        values = results.values.get((workload.name, procs, metric, runtime.name), [])
-        if len(values) >= 3 and statistics.median(values) > 0:
-            low, _, high = statistics.quantiles(values, n=4, method="inclusive")
-            worst = max(worst or 0.0, (high - low) / statistics.median(values))
-    return "" if worst is None else f"{worst * 100:.0f}%"
-
-
-def table(results, workloads, runtimes, procs_wanted):
-    """The whole table as text."""
-    rows = [["workload", "what", "P", "unit"], ["", "", "", ""]]
-    for runtime in runtimes:
-        base = runtime.name == BASELINE
-        rows[0] += [runtime.title] + ([] if base else [""]) + [""]
-        rows[1] += ["median"] + ([] if base else ["/Go"]) + ["cpu"]
-    rows[0] += [""]
-    rows[1] += ["spread"]
-    for workload in workloads:
-        metrics = results.metrics(workload.name) or ["?"]
-        for metric in [m for m in metrics if m not in workload.hidden]:
-            for procs in [p for p in workload.processors if p in procs_wanted]:
-                row = [workload.name, metric, str(procs), results.units.get((workload.name, metric), "")]
-                for runtime in runtimes:
-                    value, ratio, cpu = cell(results, workload, procs, metric, runtime.name)
-                    row += [value] + ([] if runtime.name == BASELINE else [ratio]) + [cpu]
-                rows.append(row + [spread(results, workload, procs, metric, runtimes)])
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = []
-    for number, row in enumerate(rows):
-        texts = [t.ljust(w) if i < 2 or i == 3 else t.rjust(w) for i, (t, w) in enumerate(zip(row, widths))]
-        lines.append("  ".join(texts).rstrip())
-        if number == 1:
-            lines.append("-" * max(len(line) for line in lines))
-    return "\n".join(lines)
-
-
-def failure_notes(results):
-    """One line per workload, processors and runtime that failed at least once."""
-    lines = []
-    for (workload, procs, runtime), texts in sorted(results.failures.items()):
-        kinds = list(dict.fromkeys(texts))
-        lines.append(f"  {workload} {procs}P {runtime}: {len(texts)}x {'; '.join(kinds)}")
-    return lines
-
-
 # --- what was measured where ------------------------------------------------------------------------------------------
 
 def first_line(path, pattern=None):
@@ -376,10 +326,10 @@ def first_line(path, pattern=None):
     return "unknown"
 
 
-def boost_version():
-    number = first_line("/usr/include/boost/version.hpp", r"#define BOOST_LIB_VERSION")
-    match = re.search(r'"(\d+)_(\d+)', number)
-    return f"{match[1]}.{match[2]}" if match else "unknown"
+def header_version(path, *macros):
+    """The version that a header says in the last words of these #defines."""
+    words = [first_line(path, rf"#define {macro}\b").split()[-1].strip('"').replace("_", ".") for macro in macros]
+    return ".".join(words)
 
 
 def compiler_version(build):
@@ -410,7 +360,9 @@ def describe_machine(build, go_version, runtimes):
     if "go" in names:
         facts["Go"] = go_version or "not to be had here: no column, no ratios"
     if "boost_fiber" in names:
-        facts["Boost.Fiber"] = boost_version()
+        facts["Boost.Fiber"] = header_version("/usr/include/boost/version.hpp", "BOOST_LIB_VERSION")
+    if "tbb" in names:
+        facts["oneTBB"] = header_version("/usr/include/oneapi/tbb/version.h", "TBB_VERSION_MAJOR", "TBB_VERSION_MINOR")
     return facts
 
 
@@ -444,6 +396,8 @@ def chosen(text, known, what):
 
 def parse(arguments):
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("mode", nargs="?", choices=["scaling"],
+                        help="instead of the table: the same work with 1, 2, 4, ... processors, as many as the machine has")
     parser.add_argument("--rounds", type=int, help="how many rounds (default 7, with --quick 3)")
     parser.add_argument("--quick", action="store_true", help="short loops, fewer goroutines, no warm-up: to try things out")
     parser.add_argument("--only", action="append", default=[], metavar="WORKLOAD", help="only these (comma-separated)")
@@ -459,10 +413,17 @@ def parse(arguments):
         sys.exit("run.py: --rounds must be at least 1")
     only = chosen(options.only, [w.name for w in WORKLOADS], "workload")
     runtimes = chosen(options.runtimes, [r.name for r in RUNTIMES], "runtime")
-    options.processors = [int(p) for p in chosen(options.procs, ["1", "2"], "number of processors")] or ([1] if options.cpu_time else [1, 2])
+    possible = ["1", "2", "4", "8", "16", "32", "64"]
+    options.processors = [int(p) for p in chosen(options.procs, possible, "number of processors")] or ([1] if options.cpu_time else [1, 2])
     options.workloads = [w for w in WORKLOADS if not only or w.name in only]
     options.chosen_runtimes = [r for r in RUNTIMES if not runtimes or r.name in runtimes]
     options.complete = not (options.quick or options.cpu_time or only or runtimes or options.procs)
+    if options.mode == "scaling":
+        machine = len(os.sched_getaffinity(0))
+        options.processors = [p for p in (1, 2, 4, 8, 16) if p <= machine]
+        options.workloads = [dataclasses.replace(w, processors=tuple(options.processors), hidden=())
+                             for w in options.workloads if w.name in SCALING]
+        options.chosen_runtimes = [r for r in options.chosen_runtimes if r.name in ("go", "gossamer", "tbb")]
     return options
 
 
@@ -487,18 +448,30 @@ def main(arguments):
     head.append(f"{'rounds:':<14} {options.rounds}{' (quick)' if options.quick else ''}{' (interrupted)' if options.interrupted else ''}, {minutes:.1f} min, seed {options.seed}")
     if options.cpu_time:
         head.append(f"{'clock:':<14} CPU time of the process; only latencies and the wall time of sleepers are time passed")
-    foot = ["", "median of all rounds; /Go: ratio to Go's median, below 1 is better; cpu: processors really used by the run;",
-            "spread: largest distance between the quartiles of one runtime, as part of its median; -: cannot do it;",
-            "!: failed in some rounds. Method: bench/README.md"]
+    rows = rows_of(results, options.workloads, runtimes, options.processors)
+    if options.mode == "scaling":
+        rows = [row for row in rows if row.metric in SCALING[row.workload.name]]
+        most = max(options.processors)
+        foot = ["", f"This machine has {len(os.sched_getaffinity(0))} processors: more than {most} have not been tried."]
+        shown = scaling_table(rows, runtimes)
+    else:
+        foot = ["", "median of all rounds; /Go: ratio to Go's median, below 1 is better; cpu: processors really used by the run;",
+                "others: the best of ten other runtimes, quoted (bench/goals.py); spread: largest distance between the quartiles of one",
+                "runtime, as part of its median; -: cannot do it; !: failed in some rounds. Method: bench/README.md", "", summary(rows)]
+        shown = table(rows, runtimes)
     notes = failure_notes(results)
     notes += [f"  {w.name} {name}: left out, {why}" for w in options.workloads for name, why in w.without.items()
               if name in [r.name for r in runtimes]]
     if notes:
         foot += ["", "failed, skipped or left out:"] + notes
-    shown = table(results, options.workloads, runtimes, options.processors)
     text = "\n".join(head + [""] + [shown] + foot)
-    path = write_results("latest" if options.complete and not options.interrupted else "partial", text, facts, results, options)
+    whole = options.complete and not options.interrupted
+    stem = (options.mode or "latest") if whole else "partial"
+    path = write_results(stem, text, facts, results, options)
     print("\n" + text + f"\n\nwritten to {os.path.relpath(path)} and {os.path.relpath(path.with_suffix('.json'))}")
+    if options.mode is None and any(row.ratio("gossamer") is not None for row in rows):
+        path.with_suffix(".svg").write_text(chart(rows, runtimes, facts), encoding="utf-8")
+        print(f"the chart: {os.path.relpath(path.with_suffix('.svg'))}")
     really_failed = any(not t.startswith("skipped") for texts in results.failures.values() for t in texts)
     return 1 if really_failed or options.interrupted else 0
 

@@ -61,7 +61,7 @@ stage() {
   printf '%-10s ' "$stage_name"
   lock
   {
-    (cd "$root" && cmake --preset "$preset" -DGOS_BUILD_TESTS=ON ${GOS_TEST_PROCS:+-DGOS_TEST_PROCS="$GOS_TEST_PROCS"}) && ninja -C "$tree" -k 0 "$target"
+    (cd "$root" && cmake --preset "$preset" -DGOS_BUILD_TESTS=ON ${GOS_TEST_PROCS:+-DGOS_TEST_PROCS="$GOS_TEST_PROCS"} -DGOS_TEST_FOLDERS="${GOS_TEST_FOLDERS:-}") && ninja -C "$tree" -k 0 "$target"
   } >"$log" 2>&1
   built=$?
   unlock
@@ -100,7 +100,16 @@ one_stage() {
       if setarch "$(uname -m)" -R true 2>/dev/null; then without_aslr="setarch $(uname -m) -R"; fi
       # It sleeps for a second at the end of each process, and the tests end very many.
       export TSAN_OPTIONS="${TSAN_OPTIONS:+$TSAN_OPTIONS:}atexit_sleep_ms=0"
-      stage tsan tsan all -LE '^(layering|headers)$' ;;
+      # The runtime's own sources are not instrumented: what TSan sees is what users see.
+      given=${GOS_TEST_FOLDERS:-}
+      [ -z "$usual" ] || : "${GOS_TEST_FOLDERS:=conformance;stress}"
+      stage tsan tsan all -LE '^(layering|headers)$'
+      GOS_TEST_FOLDERS=$given ;;
+    asan)
+      given=${GOS_TEST_FOLDERS:-}
+      [ -z "$usual" ] || : "${GOS_TEST_FOLDERS:=unit;hook;model;programs;stress}"
+      stage asan asan all -LE '^(layering|headers)$'
+      GOS_TEST_FOLDERS=$given ;;
     clang) stage clang clang all -LE '^layering$' ;;  # the headers once more: it has warnings of its own
     *) stage "$1" "$1" all -LE '^(layering|headers)$' ;;
   esac
@@ -112,7 +121,8 @@ test_stages() {
     *[!0-9]* | 0*) wrong "GOS_TEST_REPEAT is '$GOS_TEST_REPEAT'; give the number of times that the conformance tests run" ;;
     *) [ "$#" -gt 0 ] || set -- release ;;
   esac
-  # Together the usual stages run with 1, 2, 4 and 8 processors; the stage release alone, and in all, with each of these.
+  # Together the usual stages run with 1, 2, 4 and 8 processors; the stage release alone, and in all, with each of these. Of the
+  # usual stages TSan has the tests from outside and ASan those from inside; alone, and in all, each has every test.
   usual=
   if [ "$#" -eq 0 ]; then
     usual=yes
@@ -144,7 +154,7 @@ test_stages() {
   missing=$(printf '%s\n' $missing | sort -u | tr '\n' ' ' | sed -e 's/ *$//' -e 's/^\(.\)/ \1/')
   install_missing "build and run the tests"
   mkdir -p "$build" || exit 1
-  jobs=$(($(nproc) * 2))  # most tests wait rather than compute
+  jobs=$(($(nproc) * 3))  # most tests wait rather than compute
   for name in "$@"; do one_stage "$name"; done
   printf '%d passed, %d failed\n' "$passed" "$failed"
   [ "$failed" -eq 0 ]

@@ -21,8 +21,9 @@ FLOORS = [
     ["platform"],
     ["sched"],
     ["park"],
-    ["panic", "sync", "chan", "time", "context", "signal", "io", "net", "report"],
+    ["panic", "sync", "chan", "time", "context", "signal", "io", "file", "net", "tls", "process", "report"],
     ["api"],
+    ["hook"],
 ]
 PLACE = {folder: (level, index) for level, row in enumerate(FLOORS) for index, folder in enumerate(row)}
 
@@ -44,9 +45,13 @@ IMPLEMENTS = {
     "report": {"runtime.hpp", "testing.hpp"},
     "context": {"context.hpp", "error_group.hpp", "task_group.hpp"},
     "signal": {"signal.hpp"},
-    "io": {"fd.hpp", "error.hpp"},
+    "io": {"fd.hpp", "error.hpp", "buffered.hpp"},
+    "file": {"file.hpp"},
     "net": {"net.hpp"},
+    "tls": {"tls.hpp"},
+    "process": {"process.hpp"},
     "api": {"go.hpp", "fork_join.hpp", "runtime.hpp", "local.hpp", "object_name.hpp"},
+    "hook": {"hook.hpp"},
 }
 FOR_ALL = {"config.hpp"}
 

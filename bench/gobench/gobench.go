@@ -20,6 +20,9 @@ func seconds() float64 {
 	return 0.4
 }
 
+// Seconds is the same as a time.Duration.
+func Seconds() time.Duration { return time.Duration(seconds() * 1e9) }
+
 // Stopwatch returns a function that tells how long ago Stopwatch was called, by the clock of everything that is work and
 // not waiting: time passed, or with BENCH_CLOCK=cpu the processor time of this process.
 func Stopwatch() func() time.Duration {

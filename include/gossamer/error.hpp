@@ -33,6 +33,7 @@ enum class io_errc {
   invalid_address,         // invalid address                     == std::errc::invalid_argument
   unknown_port,            // unknown port                        == std::errc::invalid_argument
   unknown_network,         // unknown network                     == std::errc::invalid_argument
+  line_too_long,           // line too long                       == std::errc::message_size
 };
 
 const std::error_category& io_category() noexcept;

@@ -30,11 +30,12 @@ namespace detail {
 result<void> wait_fd(int fd, bool for_writing, const select_arm* limit, std::error_code why);
 select_arm fd_arm(int fd, bool for_writing) noexcept;
 
-template <class S> result<void> wait_fd_unless(int fd, bool for_writing, const S& stop) {
+// wait(limit) unless `stop` comes first; with a limit, wait fails with an empty code when that ended it.
+template <class T, class S, class Wait> result<T> wait_result_unless(const S& stop, Wait&& wait) {
   const typename stop_traits<S>::limit limit(stop);
   if (!limit.over()) {
     const select_arm arm = limit.arm();
-    result<void> waited = wait_fd(fd, for_writing, &arm, {});
+    result<T> waited = wait(&arm);
     if (waited || waited.error().code()) return waited;
   }
   if constexpr (std::is_same_v<stop_result<S>, bool>) {
@@ -42,6 +43,10 @@ template <class S> result<void> wait_fd_unless(int fd, bool for_writing, const S
   } else {
     return std::unexpected(error(limit.outcome(false), "wait"));
   }
+}
+template <class S> result<void> wait_fd_unless(int fd, bool for_writing, const S& stop) {
+  return wait_result_unless<void>(
+      stop, [=](const select_arm* limit) { return wait_fd(fd, for_writing, limit, {}); });
 }
 }  // namespace detail
 

@@ -1,15 +1,16 @@
 // object_name: names for channels and locks, which dumps and reports print beside their addresses.
 //
-//   auto jobs = gos::make_chan<int>(16);
-//   gos::runtime::set_name(jobs, "jobs");               // as long as the channel lives
-//
 //   class accounts {
 //     gos::mutex lock_;
 //     gos::runtime::object_name name_{lock_, "accounts"};  // as long as this object lives
 //   };
 //
-//   goroutine 18 [chan receive]: worker
-//   	waits on channel 0x55d0c8a0e550 "jobs" (capacity 16, ...
+//   void serve() {
+//     auto jobs = gos::make_chan<int>(16);
+//     gos::runtime::set_name(jobs, "jobs");  // as long as the channel lives
+//   }
+//
+// A dump says then: `waits on channel 0x55d0c8a0e550 "jobs" (capacity 16, ...`.
 //
 // A name is of the object, not of a handle to it; the first 47 bytes are kept. What has no name costs nothing for it. A
 // name is a small allocation in a table of the process, which a lock guards: for objects that live long. From any goroutine or

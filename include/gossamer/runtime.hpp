@@ -56,7 +56,8 @@ void set_default_max_procs();
 
 // The most OS threads the runtime may use; the old limit is returned. Going over it, also by setting it
 // below the present number, is fatal: `runtime: program exceeds N-thread limit`, `fatal error: thread
-// exhaustion`. Threads are needed for goroutines that block theirs. Default 10 000. n < 1 only asks.
+// exhaustion`. Threads are needed for goroutines that block theirs; those beyond max_procs() that nobody has needed for 10 s end.
+// Default 10 000. n < 1 only asks.
 // Source: Go debug.SetMaxThreads; contract RT-10.
 int set_max_threads(int n);
 

@@ -48,6 +48,15 @@ class spin_lock {
     return word_.load(std::memory_order_relaxed) == 0 && word_.exchange(1, std::memory_order_acquire) == 0;
   }
 
+  // Where nobody else can be at it: a plain store (object_lock in sched/alone.hpp).
+  [[gnu::always_inline]] bool try_lock_alone() noexcept {
+    // relaxed, both: the caller's section has no rival that would have to see it.
+    if (GOS_UNLIKELY(word_.load(std::memory_order_relaxed) != 0)) return false;
+    word_.store(1, std::memory_order_relaxed);
+    std::atomic_signal_fence(std::memory_order_acquire);  // acquire, the compiler's: the section stays behind the store
+    return true;
+  }
+
   [[gnu::always_inline]] void unlock() noexcept {
     // release: pairs with lock() and try_lock().
     word_.store(0, std::memory_order_release);
@@ -58,15 +67,15 @@ class spin_lock {
 };
 
 // Scope form, in the manner of std::lock_guard, without <mutex>.
-class spin_guard {
+template <class Lock = spin_lock> class spin_guard {
  public:
-  explicit spin_guard(spin_lock& lock) noexcept : lock_(lock) { lock_.lock(); }
+  explicit spin_guard(Lock& lock) noexcept : lock_(lock) { lock_.lock(); }
   ~spin_guard() { lock_.unlock(); }
   spin_guard(const spin_guard&) = delete;
   spin_guard& operator=(const spin_guard&) = delete;
 
  private:
-  spin_lock& lock_;
+  Lock& lock_;
 };
 
 // One turn of waiting for another thread: a pause at first, the CPU given away later.

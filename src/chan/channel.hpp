@@ -58,7 +58,7 @@ struct channel : detail::chan_core {
   channel(const channel&) = delete;
   channel& operator=(const channel&) = delete;
 
-  spin_lock lock;
+  object_lock lock;
   std::uint32_t first = 0;          // slot of the oldest element
   const detail::element_kind kind;  // immutable
   std::atomic<bool> closed{false};

@@ -266,11 +266,11 @@ class joined_objects {
   return found;
 }
 
-// What dumps say of the wait: an object that is waited for alone, or with a limit, names itself.
+// What dumps say of the wait: an object that is waited for alone, or with limits, names itself.
 [[gnu::cold]] void park_for_object(const select_arm* const* arms, std::size_t arm_count,
                                    const select_tables& tables) noexcept {
-  const bool limited = arm_count == 2 && (arms[1]->flags & detail::select_flag::limit) != 0;
-  if (tables.objects[0] == nullptr || (arm_count != 1 && !limited)) {
+  const auto is_limit = [](const select_arm* arm) { return (arm->flags & detail::select_flag::limit) != 0; };
+  if (tables.objects[0] == nullptr || !std::all_of(arms + 1, arms + arm_count, is_limit)) {
     const waiting_arms wait{arms, arm_count, tables.objects, nullptr};
     return park(wait_reason::select, &wait);
   }

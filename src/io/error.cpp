@@ -57,6 +57,8 @@ const char* io_text(io_errc e) noexcept {
     case io_errc::invalid_address: return "invalid address";
     case io_errc::unknown_port: return "unknown port";
     case io_errc::unknown_network: return "unknown network";
+    case io_errc::line_too_long:
+      return "line too long";
   }
   return "unknown i/o error";
 }
@@ -74,6 +76,8 @@ class io_category_type final : public std::error_category {
       case io_errc::timeout: return std::errc::timed_out;
       case io_errc::canceled: return std::errc::operation_canceled;
       case io_errc::no_deadline: return std::errc::operation_not_supported;
+      case io_errc::line_too_long:
+        return std::errc::message_size;
       case io_errc::invalid_address:
       case io_errc::unknown_port:
       case io_errc::unknown_network: return std::errc::invalid_argument;

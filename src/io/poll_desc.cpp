@@ -67,16 +67,19 @@ std::error_code poll_desc::prepare(direction d) noexcept {
   return look(d);
 }
 
+int poll_desc::watch_now() noexcept {
+  const int error = poll_register(*this, fd());
+  // release: pairs with the loads in watch() and destroy().
+  if (error == 0) registered_.store(true, std::memory_order_release);
+  return error;
+}
+
 // Registers the descriptor with the poller if that has not been done. Returns 0 or an errno value.
 int poll_desc::watch() noexcept {
-  // acquire: pairs with the store below.
+  // acquire: pairs with the store in watch_now().
   if (registered_.load(std::memory_order_acquire)) return 0;
-  const int error = poll_register(*this, fd());
-  // EEXIST: the other direction was faster.
-  if (error != 0 && error != EEXIST) return error;
-  // release: pairs with the loads above and in destroy().
-  registered_.store(true, std::memory_order_release);
-  return 0;
+  const int error = watch_now();
+  return error == EEXIST ? 0 : error;  // the other direction was faster
 }
 
 // INV2: the caller stands in the slot. Looks at everything that would have woken it, and makes sure of the deadline.
@@ -193,7 +196,7 @@ void poll_desc::set_deadline(direction d, std::int64_t deadline_ns) noexcept {
   }
 }
 
-bool poll_desc::close() noexcept {
+bool poll_desc::close(int* failure) noexcept {
   if (!mutex_.close()) return false;
   {
     kernel_section kernel;
@@ -201,15 +204,16 @@ bool poll_desc::close() noexcept {
   }
   if (mutex_.release()) {
     destroy();
-    return true;
+  } else {
+    kernel_section kernel;
+    std::uintptr_t closer = nothing;
+    // release: pairs with the exchange in destroy(). acquire on failure: what destroy() did is done.
+    if (closer_.compare_exchange_strong(closer, reinterpret_cast<std::uintptr_t>(self()),
+                                        std::memory_order_release, std::memory_order_acquire)) {
+      park(wait_reason::io_wait, static_cast<poll_source*>(this));
+    }
   }
-  kernel_section kernel;
-  std::uintptr_t closer = nothing;
-  // release: pairs with the exchange in destroy(). acquire on failure: what destroy() did is done.
-  if (closer_.compare_exchange_strong(closer, reinterpret_cast<std::uintptr_t>(self()), std::memory_order_release,
-                                      std::memory_order_acquire)) {
-    park(wait_reason::io_wait, static_cast<poll_source*>(this));
-  }
+  if (failure != nullptr) *failure = close_failure_;
   return true;
 }
 
@@ -220,11 +224,11 @@ void poll_desc::destroy() noexcept {
     for (side& s : sides_) timer_stop(s);
   }
   const int fd = poll_desc::fd();
-  // acquire: pairs with the store in watch().
+  // acquire: pairs with the store in watch_now().
   if (registered_.load(std::memory_order_acquire)) poll_unregister(fd);
   // relaxed: whoever asks for the number from now on is not inside.
   fd_.store(-1, std::memory_order_relaxed);
-  kernel_calls::close(fd);
+  close_failure_ = -kernel_calls::close(fd);
   kernel_section kernel;
   // acq_rel: pairs with the exchange in close(). After it the desc may belong to another descriptor.
   if (goroutine* gp = goroutine_in(closer_.exchange(happened, std::memory_order_acq_rel))) ready(gp);

@@ -53,6 +53,11 @@ class poll_desc : private poll_source {
   // Takes ownership of fd (non-blocking). The desc must be new or closed. Owner only.
   void open(int fd) noexcept;
 
+  // Registers the descriptor with the poller before the first wait does, to learn whether it can be watched: 0, EPERM for what
+  // is always ready (a regular file), EEXIST where another object watches the same number. After an error nobody may wait.
+  // Owner only.
+  int watch_now() noexcept;
+
   // The number; valid for who is inside. -1 when closed.
   int fd() const noexcept;
 
@@ -79,8 +84,8 @@ class poll_desc : private poll_source {
   void set_deadline(direction d, std::int64_t deadline_ns) noexcept;
 
   // Ends all operations and returns when the descriptor is closed. False: another call has closed it, or is about to.
-  // User mode; may block as long as ::close() does.
-  [[nodiscard]] bool close() noexcept;
+  // failure: what ::close() reported, 0 or an errno value. User mode; may block as long as ::close() does.
+  [[nodiscard]] bool close(int* failure = nullptr) noexcept;
 
  private:
   struct side : timer {
@@ -106,6 +111,7 @@ class poll_desc : private poll_source {
   std::atomic<bool> registered_{false};
   spin_lock timer_lock_;
   side sides_[2];
+  int close_failure_ = 0;                  // written by destroy(), before closer_
   std::atomic<std::uintptr_t> closer_{0};  // who waits in close(), or `happened`
 };
 

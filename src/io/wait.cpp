@@ -16,9 +16,9 @@
 
 #include <cerrno>
 #include <system_error>
-#include <utility>
 
 #include "io/kernel_calls.hpp"
+#include "io/lasting_pool.hpp"
 #include "park/park.hpp"
 #include "sched/poll_source.hpp"
 #include "sched/wait_note.hpp"
@@ -29,7 +29,7 @@ namespace {
 
 using namespace gos::rt;
 
-struct fd_watch : poll_source {
+struct fd_watch : poll_source, pooled<fd_watch> {
   fd_watch() noexcept {
     on_event = event;
     describe = describe_watch;
@@ -81,31 +81,9 @@ struct fd_watch : poll_source {
   claim* shared = nullptr;
   goroutine* gp = nullptr;
   std::uint32_t arm = 0;
-  fd_watch* next_free = nullptr;  // the pool's
 };
 
-class watch_pool {
- public:
-  fd_watch* take() {
-    {
-      kernel_section kernel;
-      spin_guard guard(lock_);
-      if (first_ != nullptr) return std::exchange(first_, first_->next_free);
-    }
-    return new fd_watch;  // never deleted
-  }
-  void put(fd_watch* watch) noexcept {
-    kernel_section kernel;
-    spin_guard guard(lock_);
-    watch->next_free = first_;
-    first_ = watch;
-  }
-
- private:
-  spin_lock lock_;
-  fd_watch* first_ = nullptr;  // under lock_
-};
-constinit watch_pool pool;
+constinit lasting_pool<fd_watch> pool;
 
 // What an arm needs the system for has failed.
 [[noreturn]] void failed(int number) { throw std::system_error(number, std::system_category(), "wait"); }

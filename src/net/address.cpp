@@ -5,7 +5,13 @@
 #include <net/if.h>
 
 #include <algorithm>
+#include <atomic>
+#include <cstddef>
 #include <cstring>
+#include <string>
+#include <utility>
+
+#include "base/race.hpp"
 
 namespace gos::rt {
 
@@ -22,15 +28,50 @@ socket_address::socket_address(const net::endpoint& e) noexcept : socket_address
     v6.sin6_port = htons(e.port());
     v6.sin6_scope_id = e.zone();
     std::memcpy(&v6.sin6_addr, ip.data(), 16);
+    size = sizeof v6;
+  } else if (const std::string_view path = e.path(); !path.empty()) {
+    local.sun_family = AF_UNIX;
+    if (path == "@") {
+      size = offsetof(sockaddr_un, sun_path);  // without a name; bind chooses one
+    } else if (path.size() < sizeof local.sun_path && path.find('\0') == std::string_view::npos) {
+      path.copy(local.sun_path, path.size());
+      const bool abstract = path.front() == '@';
+      if (abstract) local.sun_path[0] = '\0';
+      size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + (abstract ? 0 : 1));
+    } else {
+      size = 1;
+    }
   }
 }
 
-net::endpoint socket_address::to_endpoint() const noexcept {
+void socket_address::map_to_v6() noexcept {
+  if (family() != AF_INET) return;
+  const sockaddr_in from = v4;
+  v6 = sockaddr_in6{};
+  v6.sin6_family = AF_INET6;
+  v6.sin6_port = from.sin_port;
+  v6.sin6_addr.s6_addr[10] = v6.sin6_addr.s6_addr[11] = 0xff;
+  std::memcpy(&v6.sin6_addr.s6_addr[12], &from.sin_addr, 4);
+  size = sizeof v6;
+}
+
+net::endpoint socket_address::to_endpoint() const {
   if (family() == AF_INET) {
     return {std::as_bytes(std::span(&v4.sin_addr, 1)), ntohs(v4.sin_port)};
   }
   if (family() == AF_INET6) {
     return {std::as_bytes(std::span(&v6.sin6_addr, 1)), ntohs(v6.sin6_port), v6.sin6_scope_id};
+  }
+  if (family() == AF_UNIX) {
+    constexpr std::size_t head = offsetof(sockaddr_un, sun_path);
+    if (size <= head) return net::endpoint::at_path("@");
+    std::string path(local.sun_path, std::min<std::size_t>(size - head, sizeof local.sun_path));
+    if (path.front() == '\0') {
+      path.front() = '@';
+    } else {
+      path.resize(std::strlen(path.c_str()));
+    }
+    return net::endpoint::at_path(std::move(path));
   }
   return {};
 }
@@ -99,41 +140,86 @@ net::endpoint parse_ip(std::string_view text, std::uint16_t port) noexcept {
 }
 
 bool is_unspecified(const net::endpoint& e) noexcept {
-  return std::ranges::all_of(e.ip(), [](std::byte b) { return b == std::byte{0}; });
+  return !e.ip().empty() && std::ranges::all_of(e.ip(), [](std::byte b) { return b == std::byte{0}; });
 }
 
 }  // namespace gos::rt
 
 namespace gos::net {
 
+struct endpoint::shared_path {
+  std::atomic<std::uint32_t> owners{1};
+  std::string text;
+};
+
 endpoint::endpoint(std::span<const std::byte> ip, std::uint16_t port, std::uint32_t zone) noexcept {
   constexpr std::byte mapped[12] = {{},           {},           {}, {}, {}, {}, {}, {}, {}, {},
                                     std::byte{255}, std::byte{255}};
   if (ip.size() == 16 && std::ranges::equal(ip.first(12), mapped)) ip = ip.subspan(12);
   if (ip.size() != 4 && ip.size() != 16) return;
-  std::ranges::copy(ip, ip_.begin());
-  size_ = static_cast<std::uint8_t>(ip.size());
-  port_ = port;
-  zone_ = size_ == 16 ? zone : 0;
+  std::ranges::copy(ip, fields_.ip.begin());
+  fields_.size = static_cast<std::uint8_t>(ip.size());
+  fields_.port = port;
+  fields_.zone = ip.size() == 16 ? zone : 0;
 }
 
+endpoint endpoint::at_path(std::string path) {
+  endpoint made;
+  if (path.empty()) return made;
+  made.fields_.path = new shared_path{.text = std::move(path)};
+  made.fields_.size = unix_size;
+  return made;
+}
+
+void endpoint::share() noexcept {
+  // relaxed: the new owner got the pointer from an owner.
+  fields_.path->owners.fetch_add(1, std::memory_order_relaxed);
+}
+
+void endpoint::drop() noexcept {
+  rt::race_release(fields_.path);
+  // acq_rel: pairs with itself: what other owners read happens before the deletion.
+  if (fields_.path->owners.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  rt::race_acquire(fields_.path);
+  delete fields_.path;
+}
+
+bool operator==(const endpoint& a, const endpoint& b) noexcept {
+  return std::ranges::equal(a.ip(), b.ip()) && a.port() == b.port() && a.zone() == b.zone() && a.path() == b.path();
+}
+
+result<endpoint> endpoint::parse(std::string_view text) {
+  const auto wrong = [text](const char* why) {
+    return std::unexpected(error(io_errc::invalid_address, "address " + std::string(text), why));
+  };
+  const rt::host_port parts = rt::split_host_port(text);
+  if (parts.error != nullptr) return wrong(parts.error);
+  const int port = rt::parse_port(parts.port);
+  if (port < 0 || port > 65535) return wrong("invalid port");
+  const endpoint found = rt::parse_ip(parts.host, static_cast<std::uint16_t>(port));
+  if (found.empty()) return wrong("invalid IP address");
+  return found;
+}
+
+std::string_view endpoint::path() const noexcept { return is_unix() ? std::string_view(fields_.path->text) : std::string_view(); }
+
 std::string endpoint::host() const {
-  if (empty()) return {};
+  if (ip().empty()) return {};
   char text[INET6_ADDRSTRLEN] = {};
-  ::inet_ntop(size_ == 4 ? AF_INET : AF_INET6, ip_.data(), text, sizeof text);
+  ::inet_ntop(ip().size() == 4 ? AF_INET : AF_INET6, fields_.ip.data(), text, sizeof text);
   std::string host = text;
-  if (zone_ != 0) {
+  if (zone() != 0) {
     char name[IF_NAMESIZE] = {};
     host += '%';
-    host += ::if_indextoname(zone_, name) != nullptr ? std::string(name) : std::to_string(zone_);
+    host += ::if_indextoname(zone(), name) != nullptr ? std::string(name) : std::to_string(zone());
   }
   return host;
 }
 
 std::string endpoint::to_string() const {
-  if (empty()) return {};
+  if (ip().empty()) return std::string(path());
   const std::string host = endpoint::host();
-  return (size_ == 4 ? host : '[' + host + ']') + ':' + std::to_string(port_);
+  return (ip().size() == 4 ? host : '[' + host + ']') + ':' + std::to_string(port());
 }
 
 }  // namespace gos::net

@@ -3,6 +3,7 @@
 
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include <cstdint>
 #include <string_view>
@@ -17,13 +18,17 @@ struct socket_address {
     sockaddr generic;
     sockaddr_in v4;
     sockaddr_in6 v6;
+    sockaddr_un local;
   };
   socklen_t size;
 
-  socket_address() noexcept : v6{}, size(sizeof v6) {}  // to be filled in by the kernel
+  socket_address() noexcept : local{}, size(sizeof local) {}  // to be filled in by the kernel
+  // A path that is too long makes an address that the kernel refuses with EINVAL.
   explicit socket_address(const net::endpoint& e) noexcept;
+  // An IPv4 address as a socket for IPv6 wants it.
+  void map_to_v6() noexcept;
   int family() const noexcept { return generic.sa_family; }
-  net::endpoint to_endpoint() const noexcept;
+  net::endpoint to_endpoint() const;
 };
 
 // "host:port" taken apart. `error` is empty, or Go's words for what is wrong with the text.
@@ -41,6 +46,7 @@ int parse_port(std::string_view text) noexcept;
 net::endpoint parse_ip(std::string_view text, std::uint16_t port) noexcept;
 
 inline bool is_v4(const net::endpoint& e) noexcept { return e.ip().size() == 4; }
+// The wildcard of IPv4 or IPv6.
 bool is_unspecified(const net::endpoint& e) noexcept;
 
 }  // namespace gos::rt

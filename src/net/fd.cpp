@@ -1,9 +1,7 @@
 // See fd.hpp.
 #include "net/fd.hpp"
 
-#include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <string>
 #include <utility>
 
@@ -11,51 +9,9 @@
 
 namespace gos::rt {
 
-// Where net_fds come from and go to: one list for all processors, touched when a connection begins and ends.
-class net_fd_pool {
- public:
-  net_fd* take() {
-    if (net_fd* first = pop()) return first;
-    constexpr std::size_t chunk_size = 32;
-    auto* chunk = new net_fd[chunk_size];  // never deleted; reached through the list
-    for (std::size_t i = 1; i < chunk_size; ++i) put(&chunk[i]);
-    return chunk;
-  }
-
-  void put(net_fd* fd) noexcept {
-    kernel_section kernel;
-    spin_guard guard(lock_);
-    fd->next_free_ = first_;
-    first_ = fd;
-  }
-
- private:
-  net_fd* pop() noexcept {
-    kernel_section kernel;
-    spin_guard guard(lock_);
-    net_fd* first = first_;
-    if (first != nullptr) first_ = std::exchange(first->next_free_, nullptr);
-    return first;
-  }
-
-  spin_lock lock_;
-  net_fd* first_ = nullptr;  // under lock_
-};
-
 namespace {
 
-constinit net_fd_pool pool;
-
-std::error_code system_error_of(std::ptrdiff_t negative) noexcept {
-  return {static_cast<int>(-negative), std::system_category()};
-}
-
-// What poll_desc knows as a deadline.
-std::int64_t deadline_of(std::optional<time_point> when) noexcept {
-  if (!when || *when == time_point{} || *when == time_point::max()) return no_deadline_ns;
-  const std::int64_t ns = std::chrono::duration_cast<std::chrono::nanoseconds>(when->time_since_epoch()).count();
-  return std::max<std::int64_t>(ns, 1);  // the past is the past; 0 is taken
-}
+constinit lasting_pool<net_fd> pool;
 
 }  // namespace
 
@@ -82,39 +38,31 @@ void net_fd::retire() noexcept {
 }
 
 error net_fd::failure(std::string_view operation, std::error_code code, const char* call, std::size_t transferred) const {
+  return {code, context_of(operation == "set" ? net::endpoint() : remote_, operation, call), {}, transferred};
+}
+
+error net_fd::failure_to(const net::endpoint& remote, std::string_view operation, std::error_code code,
+                         const char* call, std::string_view cause) const {
+  return {code, context_of(remote, operation, call), cause};
+}
+
+std::string net_fd::context_of(const net::endpoint& remote, std::string_view operation, const char* call) const {
   std::string text(operation);
   text += ' ';
   text += network_;
   if (!local_.empty()) text += ' ' + local_.to_string();
-  if (!remote_.empty() && operation != "set") text += (local_.empty() ? " " : "->") + remote_.to_string();
+  if (!remote.empty()) text += (local_.empty() ? " " : "->") + remote.to_string();
   if (call != nullptr) (text += ": ") += call;
-  return {code, text, {}, transferred};
+  return text;
 }
 
-template <class Call>
-net_fd::attempt net_fd::try_until_done(direction d, Call call) noexcept {
-  attempt a;
-  a.cause = desc_.prepare(d);
-  while (!a.cause) {
-    a.count = call(desc_.fd());
-    if (a.count >= 0) break;
-    if (a.count == -EAGAIN) {
-      a.cause = desc_.wait(d);
-    } else if (a.count != -EINTR) {
-      a.cause = system_error_of(a.count);
-      a.from_call = true;
-    }
-  }
-  return a;
-}
-
-net_fd::attempt net_fd::read_piece(std::byte* buffer, std::size_t size) noexcept {
+attempt net_fd::read_piece(std::byte* buffer, std::size_t size) noexcept {
   attempt a;
   if (!desc_.begin(direction::read)) {
     a.cause = io_errc::closed;
     return a;
   }
-  if (size != 0) a = try_until_done(direction::read, [=](int fd) { return kernel_calls::receive(fd, buffer, size); });
+  if (size != 0) a = try_until_done(desc_, direction::read, [=](int fd) { return kernel_calls::receive(fd, buffer, size); });
   desc_.end(direction::read);
   return a;
 }
@@ -126,17 +74,14 @@ result<std::size_t> net_fd::read_some(std::byte* buffer, std::size_t size) {
 }
 
 result<std::size_t> net_fd::read_full(std::byte* buffer, std::size_t size) {
-  for (std::size_t done = 0; done < size;) {
-    attempt a = read_piece(buffer + done, size - done);
-    if (!a.cause && a.count == 0) a.cause = done == 0 ? io_errc::end_of_file : io_errc::unexpected_end_of_file;
-    if (a.cause) return std::unexpected(failure("read", a.cause, a.from_call ? "read" : nullptr, done));
-    done += static_cast<std::size_t>(a.count);
-  }
+  std::size_t done = 0;
+  const attempt a = move_all(size, done, [=, this](std::size_t at) { return read_piece(buffer + at, size - at); });
+  if (a.cause) return std::unexpected(failure("read", a.cause, a.from_call ? "read" : nullptr, done));
   return size;
 }
 
-net_fd::attempt net_fd::write_piece(const std::byte* data, std::size_t size) noexcept {
-  return try_until_done(direction::write, [=](int fd) { return kernel_calls::send(fd, data, size); });
+attempt net_fd::write_piece(const std::byte* data, std::size_t size) noexcept {
+  return try_until_done(desc_, direction::write, [=](int fd) { return kernel_calls::send(fd, data, size); });
 }
 
 result<std::size_t> net_fd::write_some(const std::byte* data, std::size_t size) {
@@ -150,13 +95,8 @@ result<std::size_t> net_fd::write_some(const std::byte* data, std::size_t size) 
 
 result<std::size_t> net_fd::write_all(const std::byte* data, std::size_t size) {
   if (!desc_.begin(direction::write)) return std::unexpected(failure("write", io_errc::closed));
-  attempt a;
   std::size_t done = 0;
-  while (done < size) {
-    a = write_piece(data + done, size - done);
-    if (a.cause) break;
-    done += static_cast<std::size_t>(a.count);
-  }
+  const attempt a = move_all(size, done, [=, this](std::size_t at) { return write_piece(data + at, size - at); });
   desc_.end(direction::write);
   if (a.cause) return std::unexpected(failure("write", a.cause, a.from_call ? "write" : nullptr, done));
   return size;
@@ -165,7 +105,7 @@ result<std::size_t> net_fd::write_all(const std::byte* data, std::size_t size) {
 result<net_fd*> net_fd::accept() {
   if (!desc_.begin(direction::read)) return std::unexpected(failure("accept", io_errc::closed));
   socket_address remote;
-  const attempt a = try_until_done(direction::read, [&remote](int fd) {
+  const attempt a = try_until_done(desc_, direction::read, [&remote](int fd) {
     remote = socket_address();
     const int got = kernel_calls::accept(fd, &remote.generic, &remote.size);
     return got == -ECONNABORTED ? -EINTR : got;  // the client gave up while it was queued: the next, please
@@ -180,7 +120,7 @@ result<net_fd*> net_fd::accept() {
     socket_address address;
     if (kernel_calls::local_address(fd, &address.generic, &address.size) == 0) local = address.to_endpoint();
   }
-  made->set_addresses(local, remote.to_endpoint());
+  made->set_addresses(std::move(local), remote.to_endpoint());
   return made;
 }
 
@@ -214,19 +154,15 @@ result<void> net_fd::connect(const net::endpoint& remote) {
   return std::unexpected(failure("dial", a.cause, a.from_call ? "connect" : nullptr));
 }
 
-void net_fd::set_addresses_of(int fd) noexcept {
+void net_fd::set_local_address() {
+  socket_address local;
+  if (kernel_calls::local_address(number(), &local.generic, &local.size) == 0) local_ = local.to_endpoint();
+}
+
+void net_fd::set_addresses_of(int fd) {
   socket_address local, remote;
   if (kernel_calls::local_address(fd, &local.generic, &local.size) == 0) local_ = local.to_endpoint();
   if (kernel_calls::peer_address(fd, &remote.generic, &remote.size) == 0) remote_ = remote.to_endpoint();
-}
-
-template <class Call>
-result<void> net_fd::with_reference(std::string_view operation, const char* name, Call call) {
-  if (!desc_.begin()) return std::unexpected(failure(operation, io_errc::closed));
-  const int got = call(desc_.fd());
-  desc_.end();
-  if (got < 0) return std::unexpected(failure(operation, system_error_of(got), name));
-  return {};
 }
 
 result<void> net_fd::shut_down(int how) {

@@ -1,33 +1,22 @@
 // See resolve.hpp.
 //
-// getaddrinfo may read files and wait for servers, so it runs in a blocking section: the processor goes to others
-// meanwhile. What needs no such question is answered first; the clock server starts without loading a resolver.
-// Rejected: a resolver of our own, which would know less than the system's (nsswitch, systemd-resolved, mDNS).
+// What needs no question is answered first; the clock server starts without loading a resolver.
 #include "net/resolve.hpp"
 
 #include <netdb.h>
 
 #include <algorithm>
 #include <cctype>
-#include <cerrno>
-#include <cstring>
-#include <memory>
 #include <string>
 
+#include <gossamer/go.hpp>
+
 #include "net/address.hpp"
-#include "sched/sched.hpp"
+#include "net/many_descriptors.hpp"
 
 namespace gos::rt {
 
 namespace {
-
-class blocking_section {
- public:
-  blocking_section() noexcept { blocking_enter(); }
-  ~blocking_section() { blocking_exit(); }
-  blocking_section(const blocking_section&) = delete;
-  blocking_section& operator=(const blocking_section&) = delete;
-};
 
 constexpr std::byte loopback_v4[4] = {std::byte{127}, {}, {}, std::byte{1}};
 constexpr std::byte loopback_v6[16] = {{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, std::byte{1}};
@@ -41,62 +30,14 @@ bool is_localhost(std::string_view name) noexcept {
   return same_name(name, "localhost") || same_name(name, "localhost.");
 }
 
-void add(std::vector<net::endpoint>& found, const net::endpoint& e, ip_family family) {
-  if (family != ip_family::any && (family == ip_family::v4) != is_v4(e)) return;
-  if (std::ranges::find(found, e) == found.end()) found.push_back(e);
-}
-
-// getaddrinfo's number, and errno beside it: read here, on the thread that made the call.
-struct lookup {
-  addrinfo* list = nullptr;
-  int failure = 0;
-  int system_error = 0;
-};
-
-[[gnu::noinline]] lookup ask_system(const char* host, const char* service, int family) noexcept {
-  addrinfo hints{};
-  hints.ai_family = family;
-  hints.ai_socktype = SOCK_STREAM;
-  lookup asked;
-  asked.failure = ::getaddrinfo(host, service, &hints, &asked.list);
-  asked.system_error = errno;
-  return asked;
-}
-
-error lookup_failure(const std::string& name, const lookup& asked) {
-  const std::string context = "lookup " + name;
-  switch (asked.failure) {
-    case EAI_SYSTEM: return {std::error_code(asked.system_error, std::system_category()), context};
-    case EAI_MEMORY: throw std::bad_alloc();
-    case EAI_NONAME:
-#ifdef EAI_NODATA
-    case EAI_NODATA:
-#endif
-#ifdef EAI_ADDRFAMILY
-    case EAI_ADDRFAMILY:
-#endif
-      return {io_errc::no_such_host, context};
-    default: break;
-  }
-  std::string text = ::gai_strerror(asked.failure);
-  if (!text.empty()) text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
-  return {io_errc::lookup_failed, context, text};
-}
-
-struct free_list {
-  void operator()(addrinfo* list) const noexcept { ::freeaddrinfo(list); }
-};
-
 // A port by name: "http". -1 if the system knows none.
 int port_of_service(const std::string& name) {
-  lookup asked;
-  {
-    blocking_section section;
-    asked = ask_system(nullptr, name.c_str(), AF_INET);
-  }
-  const std::unique_ptr<addrinfo, free_list> list(asked.list);
-  if (asked.failure != 0 || list == nullptr || list->ai_family != AF_INET) return -1;
-  return ntohs(reinterpret_cast<const sockaddr_in*>(list->ai_addr)->sin_port);
+  servent found{};
+  servent* result = nullptr;
+  char texts[4096];
+  const int error =
+      blocking([&] { return ::getservbyname_r(name.c_str(), "tcp", &found, texts, sizeof texts, &result); });
+  return error == 0 && result != nullptr ? ntohs(static_cast<std::uint16_t>(found.s_port)) : -1;
 }
 
 // Go's AddrError: `listen tcp: address <text>: <why>`.
@@ -109,35 +50,26 @@ error bad_address(std::string_view prefix, std::string_view text, std::string_vi
 
 }  // namespace
 
-result<std::vector<net::endpoint>> resolve_host(std::string_view name, std::uint16_t port, ip_family family) {
+result<std::vector<net::endpoint>> resolve_host(std::string_view name, std::uint16_t port, ip_family family,
+                                                const context& ctx) {
   std::vector<net::endpoint> found;
   if (const net::endpoint literal = parse_ip(name, port); !literal.empty()) {
-    add(found, literal, family);
+    add_endpoint(found, literal, family);
   } else if (is_localhost(name)) {
-    add(found, {loopback_v4, port}, family);
-    add(found, {loopback_v6, port}, family);
+    add_endpoint(found, {loopback_v4, port}, family);
+    add_endpoint(found, {loopback_v6, port}, family);
   } else if (const std::string host(name); !host.empty() && host.find('\0') == std::string::npos) {
-    lookup asked;
-    {
-      blocking_section section;
-      asked = ask_system(host.c_str(), nullptr,
-                         family == ip_family::any ? AF_UNSPEC : family == ip_family::v4 ? AF_INET : AF_INET6);
-    }
-    const std::unique_ptr<addrinfo, free_list> list(asked.list);
-    if (asked.failure != 0) return std::unexpected(lookup_failure(host, asked));
-    for (const addrinfo* a = list.get(); a != nullptr; a = a->ai_next) {
-      socket_address address;
-      if (a->ai_addrlen > address.size) continue;
-      std::memcpy(&address.generic, a->ai_addr, a->ai_addrlen);
-      const net::endpoint e = address.to_endpoint();
-      if (!e.empty()) add(found, {e.ip(), port, e.zone()}, family);
-    }
+    want_many_descriptors();
+    auto answer = lookup(host, family, ctx);
+    if (!answer) return answer;
+    for (const net::endpoint& e : *answer) found.emplace_back(e.ip(), port, e.zone());
   }
   if (found.empty()) return std::unexpected(error(io_errc::no_such_host, "lookup " + std::string(name)));
   return found;
 }
 
-result<target> resolve_address(std::string_view operation, std::string_view network, std::string_view address) {
+result<target> resolve_address(std::string_view operation, std::string_view network, std::string_view address,
+                               const context& ctx) {
   std::string prefix(operation);
   prefix += ' ';
   prefix += network;
@@ -146,7 +78,7 @@ result<target> resolve_address(std::string_view operation, std::string_view netw
     family = ip_family::v4;
   } else if (network == "tcp6") {
     family = ip_family::v6;
-  } else if (network != "tcp") {
+  } else if (network != "tcp" && network != "udp") {
     return std::unexpected(error(io_errc::unknown_network, prefix, "unknown network " + std::string(network)));
   }
   const bool here = operation == "dial";
@@ -165,12 +97,15 @@ result<target> resolve_address(std::string_view operation, std::string_view netw
   const auto number = static_cast<std::uint16_t>(port);
   if (parts.host.empty()) {
     t.any_host = true;
-    add(t.endpoints, here ? net::endpoint(loopback_v4, number) : net::endpoint(unspecified, number), family);
-    add(t.endpoints, here ? net::endpoint(loopback_v6, number) : net::endpoint(std::span(unspecified).first(4), number),
+    add_endpoint(t.endpoints, here ? net::endpoint(loopback_v4, number) : net::endpoint(unspecified, number),
+                 family);
+    add_endpoint(
+        t.endpoints,
+        here ? net::endpoint(loopback_v6, number) : net::endpoint(std::span(unspecified).first(4), number),
         family);
     return t;
   }
-  auto found = resolve_host(parts.host, number, family);
+  auto found = resolve_host(parts.host, number, family, ctx);
   if (!found) {
     const error& e = found.error();
     return std::unexpected(error(e.code(), prefix, e.message()));
@@ -179,19 +114,16 @@ result<target> resolve_address(std::string_view operation, std::string_view netw
   return t;
 }
 
-bool is_known_without_asking(std::string_view address) noexcept {
-  const host_port parts = split_host_port(address);
-  if (parts.error != nullptr) return true;
-  return parse_port(parts.port) >= 0 &&
-         (parts.host.empty() || is_localhost(parts.host) || !parse_ip(parts.host, 0).empty());
-}
-
 }  // namespace gos::rt
 
 namespace gos::net {
 
 result<std::vector<std::string>> lookup_host(std::string_view name) {
-  const auto found = rt::resolve_host(name, 0, rt::ip_family::any);
+  return lookup_host(name, background());
+}
+
+result<std::vector<std::string>> lookup_host(std::string_view name, const context& ctx) {
+  const auto found = rt::resolve_host(name, 0, rt::ip_family::any, ctx);
   if (!found) return std::unexpected(found.error());
   std::vector<std::string> hosts;
   hosts.reserve(found->size());

@@ -29,19 +29,24 @@ constexpr debug_word known[] = {
     {"lockcheck=abort"},
     {"migrate"},
     {"mprotectguards"},
+    {"noalone"},
     {"noguards"},
     {"nomembarrier"},
+    {"nonowait"},
+    {"nopidfd"},
     {"nopwait2"},
+    {"nouring"},
     {"printstalls"},
     {"scheddetail", 1},
     {"schedtrace", any_number},
     {"stackuse"},
     {"stalls", any_number},
+    {"systemdns"},
 };
 constexpr const char* known_text =
     "crash_limit=MILLISECONDS, dump_signal=USR1, USR2 or a number, leaks, lockcheck, lockcheck=abort, migrate, mprotectguards, "
-    "noguards, nomembarrier, nopwait2, printstalls, scheddetail=0 or 1, schedtrace=MILLISECONDS, stackuse, "
-    "stalls=MILLISECONDS";
+    "noalone, noguards, nomembarrier, nonowait, nopidfd, nopwait2, nouring, printstalls, scheddetail=0 or 1, "
+    "schedtrace=MILLISECONDS, stackuse, stalls=MILLISECONDS, systemdns";
 
 // Cuts the first entry off the list.
 std::string_view take_entry(std::string_view& rest) noexcept {

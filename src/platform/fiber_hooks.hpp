@@ -60,7 +60,7 @@ class nobody_scope {
 
  private:
   static inline spin_lock one_at_a_time;
-  const spin_guard guard_;
+  const spin_guard<> guard_;
   void* const caller_;
 };
 #endif

@@ -7,89 +7,43 @@
 //
 // pthread_cond_wait unlocks and locks within the C library. It is told of as an unlock and a lock: meanwhile the mutex is
 // others', whose unlocks must not be taken for the waiter's.
-//
-// INV1 The next definitions are looked up when the library is loaded, with one thread in the process; or by a call that comes
-//      before that, from another library's initialisation. An allocator that is called inside the look-up and locks, on
-//      that thread, is let through without its lock: nobody else is there yet.
+// The next definitions are looked up as next_function.hpp says.
 #include <cerrno>
-#include <dlfcn.h>
 #include <pthread.h>
 #include <time.h>
 
 #include <atomic>
 
 #include "platform/lockcheck.hpp"
+#include "platform/next_function.hpp"
 
 namespace {
 
 std::atomic<const gos_lockcheck_callbacks*> attached{nullptr};
 
-// In glibc's static TLS block, which needs no allocation.
-__attribute__((tls_model("initial-exec"))) thread_local bool looking_up = false;
+using gos::rt::next_condition_version;
+using gos::rt::next_function;
 
-// The definition behind ours of the function `name`.
-template <class... A>
-class next_function {
- public:
-  explicit constexpr next_function(const char* name, const char* version = nullptr) noexcept
-      : name_(name), version_(version) {}
-
-  int operator()(A... arguments) {
-    auto* found = found_.load(std::memory_order_relaxed);  // relaxed: code is not published by it
-    if (__builtin_expect(found == nullptr, 0)) {
-      found = look_up();
-      if (found == nullptr) return 0;  // INV1
-    }
-    return found(arguments...);
-  }
-
-  // Null: inside a look-up of this very thread.
-  int (*look_up() noexcept)(A...) {
-    if (looking_up) return nullptr;
-    looking_up = true;
-    void* symbol = version_ != nullptr ? ::dlvsym(RTLD_NEXT, name_, version_) : ::dlsym(RTLD_NEXT, name_);
-    auto* found = reinterpret_cast<int (*)(A...)>(symbol);
-    looking_up = false;
-    found_.store(found, std::memory_order_relaxed);  // relaxed: all who look find the same
-    return found;
-  }
-
- private:
-  const char* name_;
-  const char* version_;  // null: any
-  std::atomic<int (*)(A...)> found_{nullptr};
-};
-
-// Where there are two versions, a look-up by name alone may find the first, whose condition variables are of another layout.
-#if defined(__x86_64__)
-constexpr const char* cond_version = "GLIBC_2.3.2";
-#else
-constexpr const char* cond_version = nullptr;
-#endif
-
-using mutex_call = next_function<pthread_mutex_t*>;
-using rwlock_call = next_function<pthread_rwlock_t*>;
-using spin_call = next_function<pthread_spinlock_t*>;
-constinit mutex_call next_mutex_lock("pthread_mutex_lock");
-constinit mutex_call next_mutex_trylock("pthread_mutex_trylock");
-constinit mutex_call next_mutex_unlock("pthread_mutex_unlock");
-constinit next_function<pthread_mutex_t*, const timespec*> next_mutex_timedlock("pthread_mutex_timedlock");
-constinit next_function<pthread_mutex_t*, clockid_t, const timespec*> next_mutex_clocklock("pthread_mutex_clocklock");
-constinit rwlock_call next_rwlock_rdlock("pthread_rwlock_rdlock");
-constinit rwlock_call next_rwlock_tryrdlock("pthread_rwlock_tryrdlock");
-constinit next_function<pthread_rwlock_t*, const timespec*> next_rwlock_timedrdlock("pthread_rwlock_timedrdlock");
-constinit next_function<pthread_rwlock_t*, clockid_t, const timespec*> next_rwlock_clockrdlock("pthread_rwlock_clockrdlock");
-constinit rwlock_call next_rwlock_wrlock("pthread_rwlock_wrlock");
-constinit rwlock_call next_rwlock_trywrlock("pthread_rwlock_trywrlock");
-constinit next_function<pthread_rwlock_t*, const timespec*> next_rwlock_timedwrlock("pthread_rwlock_timedwrlock");
-constinit next_function<pthread_rwlock_t*, clockid_t, const timespec*> next_rwlock_clockwrlock("pthread_rwlock_clockwrlock");
-constinit rwlock_call next_rwlock_unlock("pthread_rwlock_unlock");
-constinit next_function<pthread_cond_t*, pthread_mutex_t*> next_cond_wait("pthread_cond_wait", cond_version);
-constinit next_function<pthread_cond_t*, pthread_mutex_t*, const timespec*> next_cond_timedwait("pthread_cond_timedwait", cond_version);
-constinit next_function<pthread_cond_t*, pthread_mutex_t*, clockid_t, const timespec*> next_cond_clockwait("pthread_cond_clockwait");
-constinit spin_call next_spin_lock("pthread_spin_lock");
-constinit spin_call next_spin_trylock("pthread_spin_trylock");
-constinit spin_call next_spin_unlock("pthread_spin_unlock");
+constinit auto next_mutex_lock = next_function(&::pthread_mutex_lock, "pthread_mutex_lock");
+constinit auto next_mutex_trylock = next_function(&::pthread_mutex_trylock, "pthread_mutex_trylock");
+constinit auto next_mutex_unlock = next_function(&::pthread_mutex_unlock, "pthread_mutex_unlock");
+constinit auto next_mutex_timedlock = next_function(&::pthread_mutex_timedlock, "pthread_mutex_timedlock");
+constinit auto next_mutex_clocklock = next_function(&::pthread_mutex_clocklock, "pthread_mutex_clocklock");
+constinit auto next_rwlock_rdlock = next_function(&::pthread_rwlock_rdlock, "pthread_rwlock_rdlock");
+constinit auto next_rwlock_tryrdlock = next_function(&::pthread_rwlock_tryrdlock, "pthread_rwlock_tryrdlock");
+constinit auto next_rwlock_timedrdlock = next_function(&::pthread_rwlock_timedrdlock, "pthread_rwlock_timedrdlock");
+constinit auto next_rwlock_clockrdlock = next_function(&::pthread_rwlock_clockrdlock, "pthread_rwlock_clockrdlock");
+constinit auto next_rwlock_wrlock = next_function(&::pthread_rwlock_wrlock, "pthread_rwlock_wrlock");
+constinit auto next_rwlock_trywrlock = next_function(&::pthread_rwlock_trywrlock, "pthread_rwlock_trywrlock");
+constinit auto next_rwlock_timedwrlock = next_function(&::pthread_rwlock_timedwrlock, "pthread_rwlock_timedwrlock");
+constinit auto next_rwlock_clockwrlock = next_function(&::pthread_rwlock_clockwrlock, "pthread_rwlock_clockwrlock");
+constinit auto next_rwlock_unlock = next_function(&::pthread_rwlock_unlock, "pthread_rwlock_unlock");
+constinit auto next_cond_wait = next_function(&::pthread_cond_wait, "pthread_cond_wait", next_condition_version);
+constinit auto next_cond_timedwait = next_function(&::pthread_cond_timedwait, "pthread_cond_timedwait", next_condition_version);
+constinit auto next_cond_clockwait = next_function(&::pthread_cond_clockwait, "pthread_cond_clockwait");
+constinit auto next_spin_lock = next_function(&::pthread_spin_lock, "pthread_spin_lock");
+constinit auto next_spin_trylock = next_function(&::pthread_spin_trylock, "pthread_spin_trylock");
+constinit auto next_spin_unlock = next_function(&::pthread_spin_unlock, "pthread_spin_unlock");
 
 template <class... F>
 void look_up_all(F&... next) noexcept {

@@ -121,6 +121,8 @@ int default_procs_for(int affinity_count, const char* root) noexcept {
 
 int default_procs(int thread) noexcept { return default_procs_for(cpu_count_now(thread), ""); }
 
+void thread_on_fork(void (*in_child)()) noexcept { ::pthread_atfork(nullptr, nullptr, in_child); }
+
 void thread_yield() noexcept { ::sched_yield(); }
 
 }  // namespace gos::rt

@@ -30,6 +30,10 @@ int default_procs(int thread = 0) noexcept;
 // The rule behind default_procs(), for a known affinity and a file system seen below `root` ("" is the real one).
 int default_procs_for(int affinity_count, const char* root) noexcept;
 
+// From now on in_child is called in the child of each fork(), on its one thread, before fork() returns there. Not after
+// posix_spawn() or vfork(). Any thread.
+void thread_on_fork(void (*in_child)()) noexcept;
+
 // Gives the CPU away to another thread that is ready, if there is one.
 void thread_yield() noexcept;
 

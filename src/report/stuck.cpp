@@ -108,6 +108,7 @@ class analysis {
 
   std::vector<std::uint64_t> run() {
     if (!inspect_sees_stacks()) return {};
+    const crowd_section crowd;  // channels are looked at in user mode
     visit<&analysis::mark_one>();
     std::sort(all_.begin(), all_.end(), [](const candidate& a, const candidate& b) { return a.gp < b.gp; });
     list_channels();

@@ -43,6 +43,11 @@ void describe_object(wait_note& note, wait_reason reason, const void* object, co
     case wait_reason::once_call: return describe_plain(note, "sync.Once", object);
     case wait_reason::semaphore_acquire: return describe_semaphore(note, object, gp);
     case wait_reason::join: return describe_join(note, object);
+    case wait_reason::pthread_mutex_lock: return describe_plain(note, "pthread_mutex_t", object);
+    case wait_reason::pthread_cond_wait: return describe_plain(note, "pthread_cond_t", object);
+    case wait_reason::pthread_rwlock_lock: return describe_plain(note, "pthread_rwlock_t", object);
+    case wait_reason::sem_wait: return describe_plain(note, "sem_t", object);
+    case wait_reason::pthread_join: return note.add("the end of a thread");
     case wait_reason::io_wait: return describe_io(note, object, gp);
     case wait_reason::select: return note.add("a stop request");  // the only object that has this reason
     case wait_reason::chan_receive_nil:

@@ -27,7 +27,7 @@
 // Why none is missed. Whatever stands against it ends in one of these ways, and each makes sysmon ask again:
 //   - a machine gets a processor (attach() calls sysmon_wake()), or goes to rest without one (sysmon_note_locked());
 //   - sysmon itself has fired a timer or delivered an event;
-//   - a plain thread parks, or one that has met the runtime ends (thread_has_rested());
+//   - a plain thread parks, or one that has met the runtime or is a machine's ends (thread_has_rested());
 //   - any other thread ends: then it is the one that sysmon waits for (platform/thread_watch.hpp), because it was found
 //     beyond those that rest. One is enough: while it runs there is no deadlock.
 //   Before Linux 6.9 the end of a thread cannot be waited for. There sysmon looks again after as long as it has been waiting

@@ -60,7 +60,10 @@ goroutine* from_global(processor* pp, bool only_one, const goroutine* behind) no
     const auto procs = static_cast<std::uint32_t>(sched.max_procs.load(std::memory_order_relaxed));  // relaxed: a divisor
     std::uint32_t share = sched.global.size() / procs;
     if (share > global_batch_max) share = global_batch_max;
-    for (; share > 0 && !pp->ready.full(); --share) pp->ready.push_back(sched.global.pop_front());
+    for (; share > 0 && !pp->ready.full() && !pp->fresh.full(); --share) {
+      goroutine* gp = sched.global.pop_front();
+      ((gp->flags & goroutine_flag::fresh) != 0 ? pp->fresh : pp->ready).push_back(gp);
+    }
   }
   sched.global_size.store(sched.global.size(), std::memory_order_relaxed);  // relaxed: as in global_push
   if (first != nullptr) pp->new_slice();
@@ -105,6 +108,7 @@ goroutine* look_here(processor* pp, const goroutine* behind) noexcept {
   if (pp->timers.next_ns() <= now_ns) pp->timers.run(now_ns);
   if (now_ns - sched.last_poll_ns.load(std::memory_order_relaxed) > look_interval_ns) poll_if_free();  // relaxed: a hint
   if (due) {
+    alone_consider(pp, now_ns);
     // Others may be hungry although they were not when this was queued. relaxed: hints.
     if (pp->queued() > 1 && sched.idle_processors.load(std::memory_order_relaxed) != 0 &&
         sched.searching.load(std::memory_order_relaxed) == 0) {  // relaxed: hint
@@ -118,8 +122,9 @@ goroutine* look_here(processor* pp, const goroutine* behind) noexcept {
     }
   }
   const std::uint32_t tick = pp->tick.load(std::memory_order_relaxed);  // relaxed: owner only
-  if (tick - pp->last_fair_tick >= fair_slices) {
+  if (tick - pp->last_fair_tick >= fair_slices && now_ns - pp->last_fair_ns >= look_interval_ns) {
     pp->last_fair_tick = tick;
+    pp->last_fair_ns = now_ns;
     if (goroutine* gp = from_global(pp, true, behind)) return gp;
     if (!pp->fresh.empty()) {
       pp->new_slice();
@@ -223,6 +228,7 @@ void poll_batch::deliver() noexcept {
 goroutine* find_runnable(machine* mp) noexcept {
   for (;;) {
     if (sched.exiting.load(std::memory_order_acquire)) stop_for_good();  // acquire: pairs with stop_for_exit()
+    if (mp->leaving) return nullptr;
     if (mp->quit.load(std::memory_order_relaxed)) {  // relaxed: own machine's word, decided under lock
       stop_searching(mp, false);
       if (mp->pp != nullptr) {
@@ -243,7 +249,9 @@ goroutine* find_runnable(machine* mp) noexcept {
       retire(detach(mp));
       continue;
     }
-    goroutine* gp = look_here(pp, std::exchange(mp->gave_way, nullptr));
+    // relaxed: a hint, made good by rest().
+    goroutine* gp = mp->visitors.load(std::memory_order_relaxed) != nullptr ? take_visitor(mp) : nullptr;
+    if (gp == nullptr) gp = look_here(pp, std::exchange(mp->gave_way, nullptr));
     if (gp == nullptr) gp = search(mp, pp);
     if (gp != nullptr) {
       stop_searching(mp, true);

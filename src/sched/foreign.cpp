@@ -3,6 +3,8 @@
 //
 // The records are never freed, only used again: a waker may still be at the futex of a thread that
 // has gone on and ended.
+#include <unistd.h>
+
 #include <cstddef>
 #include <new>
 
@@ -32,6 +34,7 @@ struct thread_end {
     thread_self_set(&gos_thread_nobody);
     {
       spin_guard guard(sched.lock);
+      --sched.crowd;
       record->free_next = free_records;
       free_records = record;
     }
@@ -45,7 +48,20 @@ machine* machine_of_stand_in(goroutine* gp) noexcept {
 
 }  // namespace
 
+// Of the runtime nothing is left in the child but memory, in which locks may be held by threads that are not there. Code that
+// stays out of it is not disturbed; who calls it all the same comes to foreign_adopt().
+void in_forked_child() noexcept {
+  sched.forked.store(true, std::memory_order_relaxed);  // relaxed: there is one thread
+  thread_self_set(&gos_thread_nobody);
+}
+
 machine* foreign_adopt() noexcept {
+  if (GOS_UNLIKELY(sched.forked.load(std::memory_order_relaxed))) {  // relaxed: as above
+    write_error(
+        "fatal error: gossamer in the child of a fork: nothing runs there; only exec or _exit may follow "
+        "(docs/processes.md)\n");
+    ::_exit(2);
+  }
   // Safe here: a plain thread is not switched away from.
   static thread_local thread_end end;
   ensure_started();
@@ -73,6 +89,7 @@ machine* foreign_adopt() noexcept {
   record->float_default = float_control();
   end.record = record;
   thread_self_set(record);
+  crowd_join();
   return record;
 }
 
@@ -81,15 +98,18 @@ static bool thread_goes_to_rest(machine* mp) noexcept {
   spin_guard guard(sched.lock);
   ++sched.changes;
   mp->thread_parked = mp->wake.load(std::memory_order_relaxed) == 0;  // relaxed: a waker takes the lock first
+  if (mp->thread_parked) --sched.crowd;
   return mp->thread_parked;
 }
 
 void park_thread(machine* mp) noexcept {
   // acquire: pairs with ready_thread(): what the waker did before is seen. One ready, one park.
   if (mp->wake.exchange(0, std::memory_order_acquire) != 0) return;
-  if (thread_goes_to_rest(mp)) thread_has_rested();
+  const bool rests = thread_goes_to_rest(mp);
+  if (rests) thread_has_rested();
   // acquire: as above.
   while (mp->wake.exchange(0, std::memory_order_acquire) == 0) futex_wait(mp->wake, 0);
+  if (rests) crowd_join();
 }
 
 void ready_thread(goroutine* gp) noexcept {
@@ -112,11 +132,13 @@ void thread_rests_begin() noexcept {
     spin_guard guard(sched.lock);
     ++sched.changes;
     mp->thread_parked = mp->helper = true;
+    --sched.crowd;
   }
   thread_has_rested();
 }
 
 void thread_rests_end() noexcept {
+  crowd_join();
   spin_guard guard(sched.lock);
   ++sched.changes;
   this_machine()->thread_parked = false;

@@ -271,6 +271,11 @@ constinit const char* const wait_reason_texts[wait_reason_count] = {
     "sync.Once.Do",            // once_call
     "join",                    // join
     "semaphore acquire",       // semaphore_acquire
+    "pthread_mutex_lock",      // pthread_mutex_lock
+    "pthread_cond_wait",       // pthread_cond_wait
+    "pthread_rwlock_lock",     // pthread_rwlock_lock
+    "sem_wait",                // sem_wait
+    "pthread_join",            // pthread_join
 };
 
 const char* wait_reason_text(wait_reason reason) noexcept {

@@ -51,8 +51,13 @@ enum class wait_reason : std::uint8_t {
   once_call,
   join,
   semaphore_acquire,
+  pthread_mutex_lock,  // these and the following: in a call of the C library's that src/hook stands before
+  pthread_cond_wait,
+  pthread_rwlock_lock,
+  sem_wait,
+  pthread_join,
 };
-inline constexpr std::size_t wait_reason_count = static_cast<std::size_t>(wait_reason::semaphore_acquire) + 1;
+inline constexpr std::size_t wait_reason_count = static_cast<std::size_t>(wait_reason::pthread_join) + 1;
 extern const char* const wait_reason_texts[wait_reason_count];
 const char* wait_reason_text(wait_reason reason) noexcept;
 

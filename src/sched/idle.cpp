@@ -2,6 +2,7 @@
 // See scheduler.hpp for the invariants.
 #include "platform/clock.hpp"
 #include "platform/futex.hpp"
+#include "platform/thread.hpp"
 #include "sched/forks.hpp"
 #include "sched/sched.hpp"
 
@@ -14,6 +15,7 @@ machine* idle_machine_take_locked() noexcept {
   machine* mp = sched.idle_machines;
   if (mp == nullptr) return nullptr;
   sched.idle_machines = mp->idle_next;
+  --sched.idle_machine_count;
   mp->idle = false;
   return mp;
 }
@@ -22,12 +24,14 @@ void idle_machine_put_locked(machine* mp) noexcept {
   mp->idle = true;
   mp->idle_next = sched.idle_machines;
   sched.idle_machines = mp;
+  ++sched.idle_machine_count;
 }
 
 void idle_machine_remove_locked(machine* mp) noexcept {
   for (machine** link = &sched.idle_machines; *link != nullptr; link = &(*link)->idle_next) {
     if (*link == mp) {
       *link = mp->idle_next;
+      --sched.idle_machine_count;
       mp->idle = false;
       return;
     }
@@ -60,6 +64,29 @@ void sleeper_clear_locked(machine* mp) noexcept {
     sched.sleeper = nullptr;
     sched.sleeper_deadline_ns = never_ns;
   }
+}
+
+// Under lock: more machines rest than there are processors to run. They come from blocking calls.
+bool surplus_machines_locked() noexcept {
+  return sched.idle_machine_count >
+         sched.max_procs.load(std::memory_order_relaxed);  // relaxed: written under lock
+}
+
+// Under lock, for one that has just gone idle: when its thread is to end, if nobody has wanted it until then.
+std::int64_t end_of_patience_locked(const machine* mp) noexcept {
+  if (mp->home || !surplus_machines_locked()) return never_ns;
+  return monotonic_ns() +
+         sched.idle_thread_ns.load(std::memory_order_relaxed);  // relaxed: set by tests, before
+}
+
+// It has slept until the end of its patience. True: its thread ends, and nobody knows the machine as idle any more.
+bool ends_now(machine* mp) noexcept {
+  spin_guard guard(sched.lock);
+  if (!mp->idle || !surplus_machines_locked()) return false;
+  idle_machine_remove_locked(mp);
+  ++sched.changes;
+  mp->leaving = true;
+  return true;
 }
 
 // The machine is awake again: off the idle list, what it was given becomes its own.
@@ -106,13 +133,19 @@ void rest_in_poller(machine* mp, std::int64_t until_ns) noexcept {
   mp->resting.store(false, std::memory_order_relaxed);  // relaxed: as above
   sched.lock.lock();
   sched.poll_machine = nullptr;
-  processor* pp = idle_processor_take_locked();
+  // relaxed: under lock. A visitor has left its own.
+  processor* pp = mp->given.load(std::memory_order_relaxed) == nullptr ? idle_processor_take_locked() : nullptr;
   sched.lock.unlock();
   // release: pairs with poll_if_free() and rest(), of the next one who looks.
   sched.poll_busy.store(false, std::memory_order_release);
   wake_up(mp);
   if (pp != nullptr) attach(mp, pp);
-  batch.deliver();  // to the own queues if there was a processor, else to the global queue
+  if (pp != nullptr) {
+    batch.deliver();  // to the own queues
+  } else {
+    crowd_section crowd;
+    batch.deliver();  // to the global queue
+  }
 }
 
 }  // namespace
@@ -126,13 +159,14 @@ void attach(machine* mp, processor* pp) noexcept {
   if (sysmon_sleeps()) sched.coarse_ns.store(monotonic_ns(), std::memory_order_relaxed);  // relaxed: told to people only
   mp->revoked.store(sched.normal, std::memory_order_release);  // release: pairs with ask_machine() and take_begin()
   sysmon_wake();
+  cross();
 }
 
 processor* detach(machine* mp) noexcept {
   processor* pp = mp->pp;
   // acq_rel: in kernel mode nobody is in the middle of taking; an unanswered request is dropped.
   mp->revoked.exchange(revoke_state::gone, std::memory_order_acq_rel);
-  pp->owner.store(nullptr, std::memory_order_relaxed);  // relaxed: published with the next owner
+  pp->owner.store(nullptr, std::memory_order_release);  // release: pairs with cross_slow()
   mp->pp = nullptr;
   return pp;
 }
@@ -142,6 +176,7 @@ processor* idle_processor_take_locked() noexcept {
   if (pp == nullptr) return nullptr;
   sched.idle_list = pp->idle_next;
   ++sched.changes;
+  alone_end_locked();
   // relaxed: readers take it as a hint; the lock orders the list.
   sched.idle_processors.fetch_sub(1, std::memory_order_relaxed);
   return pp;
@@ -271,7 +306,8 @@ void rest(machine* mp) noexcept {
   sched.lock.lock();
   // INV1: under the lock under which work is put there. quit: pairs with wake_for_quit(), same lock. One beyond
   // max_procs must not get into the idle list: the caller retires it.
-  if (!sched.global.empty() || mp->quit.load(std::memory_order_relaxed) || surplus_locked(mp->pp)) {  // relaxed: under lock
+  if (!sched.global.empty() || mp->quit.load(std::memory_order_relaxed) || surplus_locked(mp->pp) ||  // relaxed: under lock
+      mp->visitors.load(std::memory_order_relaxed) != nullptr) {                                      // relaxed: as above
     sched.lock.unlock();
     return;
   }
@@ -286,17 +322,23 @@ void rest(machine* mp) noexcept {
     sched.lock.unlock();
     if (pp != nullptr) {
       attach(mp, pp);
+      // The search could not get at it, since its owner is in kernel mode: perhaps without a CPU, which may be the one
+      // that we run on.
+      thread_yield();
       return;
     }
   }
   // One machine sleeps no longer than until the earliest timer, the others without a deadline (INV4).
   // Looked at no earlier than here: who added a timer and found us searching relies on this look.
   std::int64_t until_ns = never_ns;
+  std::int64_t patience_ns = never_ns;
   sched.lock.lock();
   const std::int64_t deadline_ns = earliest_timer_ns();
   if (deadline_ns < sched.sleeper_deadline_ns) {
     sched.sleeper = mp;
     sched.sleeper_deadline_ns = until_ns = deadline_ns;
+  } else if (mp->idle) {
+    patience_ns = end_of_patience_locked(mp);
   }
   sched.lock.unlock();
   bool expected = false;
@@ -316,7 +358,8 @@ void rest(machine* mp) noexcept {
     }
     sched.poll_busy.store(false, std::memory_order_release);  // release: pairs with the exchange above, of the next who looks
   }
-  sleep_machine(mp, until_ns);
+  sleep_machine(mp, until_ns != never_ns ? until_ns : patience_ns);
+  if (patience_ns != never_ns && ends_now(mp)) return;
   wake_up(mp);
 }
 
@@ -324,7 +367,11 @@ void wait_for_processor(machine* mp) noexcept {
   sched.lock.lock();
   processor* pp = idle_processor_take_locked();
   const bool quit = mp->quit.load(std::memory_order_relaxed);  // relaxed: under lock, as in rest()
-  if (pp == nullptr && !quit) idle_machine_put_locked(mp);
+  std::int64_t patience_ns = never_ns;
+  if (pp == nullptr && !quit) {
+    idle_machine_put_locked(mp);
+    patience_ns = end_of_patience_locked(mp);
+  }
   sysmon_note_locked();
   sched.lock.unlock();
   if (pp != nullptr) {
@@ -333,7 +380,8 @@ void wait_for_processor(machine* mp) noexcept {
   }
   if (quit) return;
   sysmon_wake();
-  sleep_machine(mp, never_ns);
+  sleep_machine(mp, patience_ns);
+  if (patience_ns != never_ns && ends_now(mp)) return;
   wake_up(mp);
 }
 
@@ -389,6 +437,25 @@ void give_to_locked(machine* mp, goroutine* gp) noexcept {
   machine* target = gp->extra->locked_machine;
   target->given.store(detach(mp), std::memory_order_release);  // release: pairs with wait_for_locked()
   wake_machine(target);
+}
+
+invitation invite_locked(machine* mp, machine* host) noexcept {
+  // relaxed: under lock. Somebody else has given it a processor: it is about to wake, and finds us all.
+  const bool invited = host->given.load(std::memory_order_relaxed) != nullptr;
+  if (invited || (!host->idle && sched.poll_machine != host)) return invitation::ask;
+  const bool sleeps = host->idle;
+  if (sleeps) idle_machine_remove_locked(host);
+  host->given.store(detach(mp), std::memory_order_relaxed);  // relaxed: under lock
+  host->given_searching = false;
+  return sleeps ? invitation::wake : invitation::poller;
+}
+
+void send_invitation(machine* host, invitation kind) noexcept {
+  switch (kind) {
+    case invitation::ask: ask_machine(host, request::reschedule); break;
+    case invitation::wake: wake_machine(host); break;
+    case invitation::poller: sched.events().wake(); break;
+  }
 }
 
 void global_push(goroutine* gp) noexcept {

@@ -76,6 +76,7 @@ void start_locked() noexcept {
   sched.normal = membarrier_available ? revoke_state::none : revoke_state::fenced;
   sched.stack_class = stack_default_class();
   sched.migrate = debug_flag("migrate");
+  sched.never_alone = debug_flag("noalone");
   debug_complain();
   traceback();  // read now, while that may take its time
   crash_limit(std::int64_t{debug_number("crash_limit")} * 1'000'000);
@@ -104,6 +105,7 @@ void start_locked() noexcept {
     }
   }
   std::atexit(stop_for_exit);
+  thread_on_fork(in_forked_child);
   if (!thread_start(sysmon_body, nullptr, "gos-sysmon", std::size_t{256} << 10)) {
     fatal("cannot start the watchdog thread: the system's limit on threads is reached (ulimit -u)");
   }
@@ -115,10 +117,12 @@ void start_locked() noexcept {
 // into the runtime. Those that are inside are waited for, a second in all. User code that never enters
 // cannot be stopped.
 void stop_for_exit() noexcept {
+  if (sched.forked.load(std::memory_order_relaxed)) return;  // relaxed: there is one thread, and no machine to stop
   machine* self_machine = this_machine();
   sched.exit_machine.store(self_machine, std::memory_order_relaxed);  // relaxed: published by exiting
   // seq_cst: pairs with find_runnable() and acquire_processor().
   if (sched.exiting.exchange(true, std::memory_order_seq_cst)) return;
+  crowd_join();  // for good: exit handlers use objects without a processor
   const std::int64_t deadline_ns = monotonic_ns() + 1'000'000'000;
   // acquire: pairs with machine_new().
   for (machine* mp = sched.machines.load(std::memory_order_acquire); mp != nullptr; mp = mp->all_next) {
@@ -255,6 +259,7 @@ void run_main_goroutine(goroutine* gp) noexcept {
   // relaxed: only who is first matters.
   if (first.exchange(false, std::memory_order_relaxed)) gp->id = 1;
   race_release(gp);
+  if (before->foreign) crowd_leave();  // until the thread is a plain one again
   machine_adopt_thread(mp);
   mp->home = true;
   lock_to_machine(gp, mp);
@@ -273,6 +278,7 @@ void run_main_goroutine(goroutine* gp) noexcept {
   scheduler_loop(mp);
   signal_stack_detach();
   thread_self_set(before);
+  if (before->foreign) crowd_join();
   leave_before_exit(mp);
   machine_left(mp);
   // Once more, to come before the destructors of statics that were first made while it ran (SP-11).

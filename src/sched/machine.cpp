@@ -29,7 +29,8 @@ void thread_body(void* argument) noexcept {
   attach(mp, mp->given.exchange(nullptr, std::memory_order_relaxed));  // relaxed: set before the thread was started
   mp->searching = std::exchange(mp->given_searching, false);
   scheduler_loop(mp);
-  // The loop was left: a locked goroutine has ended here. The destructors of its thread-locals are yet to come.
+  // The loop was left: a locked goroutine has ended here, or nobody has needed the thread for long. The destructors of
+  // thread-locals are yet to come.
   // relaxed: seen late, it does no harm.
   if (sched.exiting.load(std::memory_order_relaxed)) stop_for_good();
   race_acquire(&mp->locked);  // pairs with ended()
@@ -86,9 +87,12 @@ void machine_left(machine* mp) noexcept {
   mp->in_kernel.store(0, std::memory_order_relaxed);            // relaxed: nobody's, and without a processor
   mp->alive.store(false, std::memory_order_relaxed);            // relaxed: for traces
   sched.machine_count.fetch_sub(1, std::memory_order_relaxed);  // relaxed: a count
-  spin_guard guard(sched.lock);
-  mp->free_next = free_machines;
-  free_machines = mp;
+  {
+    spin_guard guard(sched.lock);
+    mp->free_next = free_machines;
+    free_machines = mp;
+  }
+  thread_has_rested();
 }
 
 void machine_adopt_thread(machine* mp) noexcept {

@@ -37,6 +37,7 @@
 namespace gos::rt {
 
 struct processor;
+struct visitor;
 }
 namespace gos::detail {
 struct fork_job;
@@ -74,7 +75,8 @@ struct alignas(cache_line_size) machine {
   float_environment float_initial{};  // what goroutines start with
   bool foreign = false;  // immutable: a plain thread
   bool home = false;     // owner: a thread that waits in run_main_goroutine, not one that we made
-  bool leaving = false;  // owner: a goroutine ended while locked to the thread; nobody runs here any more
+  bool leaving =
+      false;  // owner: a goroutine ended while locked to the thread, or nobody needs it; nobody runs here any more
   bool searching = false;  // owner: counted in scheduler::searching
   goroutine* handoff = nullptr;   // owner: for g0, run this next
   goroutine* gave_way = nullptr;  // owner: for g0, others before this one
@@ -104,6 +106,7 @@ struct alignas(cache_line_size) machine {
   random_generator random;                 // owner: a plain thread's
   stall_watch stall;                       // sysmon's
   machine* free_next = nullptr;  // under scheduler::lock: in the list of the free, or of those to be started
+  std::atomic<visitor*> visitors{nullptr};  // written under scheduler::lock: goroutines that want to go on here (home.cpp)
 
   goroutine g0;  // the scheduler's own context; for a plain thread, its stand-in
 };

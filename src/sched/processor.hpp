@@ -36,6 +36,8 @@ struct alignas(cache_line_size) processor {
   std::uint64_t id_end = 0;
   std::int64_t last_look_ns = 0;
   std::uint32_t last_fair_tick = 0;  // tick of the last goroutine taken out of turn
+  std::int64_t last_fair_ns = 0;     // and when that was
+  std::int64_t alone_look_ns = 0;    // when to consider next whether this one is alone (alone.hpp)
   random_generator random;
 
   // Written by the owner, summed by anybody. relaxed everywhere: counters.

@@ -151,7 +151,7 @@ machine* take_begin(processor* victim) noexcept {
 }
 
 void take_end(machine* mp, bool keep) noexcept {
-  if (!keep) mp->pp->owner.store(nullptr, std::memory_order_relaxed);  // relaxed: published with the processor's next owner
+  if (!keep) mp->pp->owner.store(nullptr, std::memory_order_release);  // release: pairs with cross_slow()
   // Kept: what others have asked for is still to be served. relaxed: they ask under revoker, which is held; a request that
   // is none any more costs the machine a look.
   const bool asked = mp->requests.load(std::memory_order_relaxed) != 0;

@@ -170,7 +170,7 @@ void fiber_ended(goroutine* left) noexcept;
 // caller's time slice; no other processor is woken for a mere hand-over.
 [[gnu::always_inline]] inline void ready(goroutine* gp) noexcept {
   processor* pp = this_machine()->pp;
-  goroutine* displaced;
+  goroutine* displaced = nullptr;
   if (GOS_UNLIKELY(!ready_quick(pp, gp, displaced))) ready_slow(gp);
   else if (displaced != nullptr) ready_displaced(pp, displaced);
 }
@@ -185,7 +185,7 @@ bool ready_displaced_and_leave(processor* pp, goroutine* displaced) noexcept;
   return kernel_leave_quick(mp) || leave_slow_with_true(mp);
 }
 [[gnu::always_inline]] inline bool ready_and_leave(machine* mp, goroutine* gp) noexcept {
-  goroutine* displaced;
+  goroutine* displaced = nullptr;
   if (GOS_UNLIKELY(!ready_quick(mp->pp, gp, displaced))) return ready_slow_and_leave(gp);
   if (displaced != nullptr) return ready_displaced_and_leave(mp->pp, displaced);
   return leave_with_true(mp);
@@ -201,6 +201,10 @@ void let_others_run() noexcept;
 
 // Kernel mode: parks until the clock shows when_ns.
 void sleep_until(std::int64_t when_ns) noexcept;
+
+// Kernel mode, no locks: the same goroutine goes on on that machine, where it has been before. False: it was busy elsewhere for
+// too long, and the caller is on any. Nothing on a plain thread, and for who is locked to a thread.
+bool continue_on(machine* host) noexcept;
 
 // Spawning: room for a goroutine, then its start. Any mode, any thread.
 goroutine* goroutine_prepare(std::uint8_t stack_class) noexcept;  // null: out of memory

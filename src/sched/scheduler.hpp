@@ -26,6 +26,7 @@
 #include "base/fatal.hpp"
 #include "base/spin.hpp"
 #include "platform/poller.hpp"
+#include "sched/alone.hpp"
 #include "sched/local_queue.hpp"
 #include "sched/machine.hpp"
 #include "sched/processor.hpp"
@@ -50,6 +51,8 @@ struct scheduler {
   std::uint8_t stack_class = 0;              // default; immutable after start
   bool migrate = false;                      // GOS_DEBUG=migrate; immutable after start
   std::uint8_t watched = 0;                  // watch_option; immutable after start
+  bool never_alone = false;                  // GOS_DEBUG=noalone; immutable after start
+  std::int64_t alone_after_ns = 1'000'000;   // tests change it before a run
   std::atomic<int> max_procs{0};
   std::atomic<int> processor_count{0};  // processors that exist; they never go away
 
@@ -57,14 +60,19 @@ struct scheduler {
   goroutine_list global;                    // under lock; global_size is its size
   processor* idle_list = nullptr;           // under lock
   machine* idle_machines = nullptr;         // under lock
+  int idle_machine_count = 0;               // under lock
   machine* sleeper = nullptr;               // under lock: who sleeps until sleeper_deadline_ns
   std::int64_t sleeper_deadline_ns = never_ns;  // under lock
   machine* poll_machine = nullptr;          // under lock: blocked in the poller
   goroutine* free_goroutines = nullptr;     // under lock
   machine* births = nullptr;                // under lock: sysmon is to start their threads
   machine* foreigners = nullptr;            // under lock: the records of plain threads, linked by all_next
+  processor* alone_processor = nullptr;     // under lock: whose machine has been alone (alone.hpp)
+  std::uint64_t alone_changes = 0;          // under lock: `changes` when that was last considered
+  int crowd = 0;                            // under lock: how many may take object locks without a processor
   std::uint64_t changes = 0;                // under lock: grows when a processor stops being idle, or a thread parks or is woken
 
+  std::atomic<processor*> crossing{nullptr};  // whose machine must be seen outside kernel mode (alone.hpp)
   std::atomic<bool> poll_busy{false};  // somebody looks at the poller
   std::atomic<std::int64_t> last_poll_ns{0};
   std::atomic<bool> started{false};
@@ -73,9 +81,12 @@ struct scheduler {
   std::atomic<bool> follows_default{false};  // max_procs changes with the default; written under start_lock
   std::atomic<int> sysmon_thread{0};         // its id; 0 before it runs
   std::atomic<int> max_threads{10000};
+  // So long rest threads that nobody needs, before they end.
+  std::atomic<std::int64_t> idle_thread_ns{10'000'000'000};
   std::atomic<std::uint64_t> next_id{2};  // 1 is the first main goroutine
   std::atomic<std::uint64_t> foreign_started{0};  // goroutines spawned by plain threads, and main ones
   std::atomic<bool> exiting{false};
+  std::atomic<bool> forked{false};  // this is the child of a fork
   std::atomic<machine*> exit_machine{nullptr};
   std::atomic<int> exit_status{0};
   std::atomic<bool> eager_looks{false};    // tests set it: sysmon looks for a deadlock as often as it can
@@ -137,14 +148,29 @@ void wait_for_quit(machine* mp) noexcept;  // without a processor: sleeps until 
 bool wake_for_quit(machine* mp) noexcept;
 void wait_for_locked(machine* mp) noexcept;            // until the goroutine locked to mp is handed over
 void give_to_locked(machine* mp, goroutine* gp) noexcept;
+// How `host` is told that somebody wants to go on there. invite_locked: gives it the processor of mp, if it has none and sleeps.
+enum class invitation { ask, wake, poller };
+invitation invite_locked(machine* mp, machine* host) noexcept;
+void send_invitation(machine* host, invitation kind) noexcept;
+
+// home.cpp
+goroutine* take_visitor(machine* mp) noexcept;  // one that wants to go on on mp, or null
 
 // global queue (idle.cpp)
 void global_push(goroutine* gp) noexcept;
 void global_push_list(goroutine_list& list) noexcept;
 void overflow(local_queue& queue) noexcept;  // a full one: moves the oldest half to the global queue
 
+// alone.cpp: before the first object_lock of a machine that has just got a processor, or of who has joined the crowd. Without
+// locks.
+[[gnu::always_inline]] inline void cross() noexcept {
+  // acquire: pairs with cross_slow() of who was here before.
+  processor* first = sched.crossing.load(std::memory_order_acquire);
+  if (GOS_UNLIKELY(first != nullptr)) cross_slow(first);
+}
+
 // find_runnable.cpp
-goroutine* find_runnable(machine* mp) noexcept;  // null: look at quit
+goroutine* find_runnable(machine* mp) noexcept;  // null: look at quit and leaving
 bool poll_if_free() noexcept;                    // looks at the poller without waiting; true if events came
 std::int64_t earliest_timer_ns() noexcept;
 
@@ -200,6 +226,7 @@ std::int64_t trace_if_due(std::int64_t now_ns) noexcept;
 
 // foreign.cpp
 machine* foreign_adopt() noexcept;  // the calling plain thread meets the runtime
+void in_forked_child() noexcept;
 
 // shrink.cpp
 // Adds to shrunk what it gave back or will, next pass. False: the pass over all goroutines is complete, or cannot be made.

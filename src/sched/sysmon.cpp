@@ -112,7 +112,11 @@ bool watch(processor* pp, observation& last, std::int64_t now_ns) noexcept {
     return mp != nullptr && is_blocking(mp) && work_waits(pp, now_ns);
   }
   // A timer that was firing when its processor went away came back to a heap that nobody has.
-  if (mp == nullptr) return pp->timers.next_ns() < now_ns - slice_ns && pp->timers.run(now_ns) > 0;
+  if (mp == nullptr) {
+    if (pp->timers.next_ns() >= now_ns - slice_ns) return false;
+    crowd_section crowd;
+    return pp->timers.run(now_ns) > 0;
+  }
   const std::int64_t held_ns = now_ns - last.since_ns;
   if (is_blocking(mp) && held_ns >= blocking_ns && work_waits(pp, now_ns)) return take_processor(pp);
   if (held_ns < slice_ns) return false;
@@ -176,9 +180,11 @@ bool turn(std::int64_t now_ns, bool& acted) noexcept {
     if (pp->owner.load(std::memory_order_relaxed) != nullptr) running = true;  // relaxed: a look
     if (watch(pp, seen[i], now_ns)) acted = true;
   }
-  // relaxed: a hint.
-  if (running && now_ns - sched.last_poll_ns.load(std::memory_order_relaxed) > poll_late_ns && poll_if_free()) {
-    acted = true;
+  // relaxed: hints.
+  if (running && now_ns - sched.last_poll_ns.load(std::memory_order_relaxed) > poll_late_ns &&
+      sched.poll_waiters.load(std::memory_order_relaxed) > 0) {
+    crowd_section crowd;
+    if (poll_if_free()) acted = true;
   }
   // All rest, and the last to do so found the poller busy, with us.
   if (!running && sched.poll_waiters.load(std::memory_order_relaxed) > 0 &&

@@ -55,9 +55,7 @@ machine* owner_of(const processor* pp) noexcept { return pp->owner.load(std::mem
 
 int idle_machine_count() noexcept {
   spin_guard guard(sched.lock);
-  int count = sched.poll_machine != nullptr ? 1 : 0;
-  for (const machine* mp = sched.idle_machines; mp != nullptr; mp = mp->idle_next) ++count;
-  return count;
+  return sched.idle_machine_count + (sched.poll_machine != nullptr ? 1 : 0);
 }
 
 // Work waits, a processor is idle and nobody is on the way: a fast path's wake-up was missed, see INV2 of scheduler.hpp.

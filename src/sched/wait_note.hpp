@@ -65,7 +65,7 @@ class wait_note {
 };
 
 // Takes the lock if it becomes free soon; its holder may never go on.
-inline bool lock_for_note(spin_lock& lock) noexcept {
+template <class Lock> bool lock_for_note(Lock& lock) noexcept {
   for (int turn = 0; turn < 1000; ++turn) {
     if (lock.try_lock()) return true;
     cpu_relax();

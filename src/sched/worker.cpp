@@ -229,7 +229,7 @@ void scheduler_loop(machine* mp) noexcept {
     } else if (gp == nullptr || mp->pp == nullptr) {
       if (gp != nullptr) global_push(gp);
       gp = find_runnable(mp);
-      if (gp == nullptr) return;  // quit
+      if (gp == nullptr) return;  // quit, or nobody needs the thread
     }
     if ((gp->flags & goroutine_flag::locked) != 0 && gp->extra->locked_machine != mp) {
       give_to_locked(mp, gp);

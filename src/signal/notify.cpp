@@ -25,6 +25,7 @@
 #include "platform/signal_relay.hpp"
 #include "platform/thread.hpp"
 #include "sched/sched.hpp"
+#include "signal/text.hpp"
 
 namespace gos {
 
@@ -56,27 +57,9 @@ registry& signals() {
 class signal_category_type final : public std::error_category {
  public:
   const char* name() const noexcept override { return "signal"; }
-  std::string message(int signal) const override { return text_of(signal) + " signal received"; }
+  std::string message(int signal) const override { return rt::signal_text(signal) + " signal received"; }
   std::error_condition default_error_condition(int) const noexcept override {
     return std::errc::operation_canceled;
-  }
-
- private:
-  // Go's words.
-  static std::string text_of(int signal) {
-    // clang-format off
-    static constexpr const char* texts[] = {
-        "hangup", "interrupt", "quit", "illegal instruction", "trace/breakpoint trap", "aborted", "bus error",
-        "floating point exception", "killed", "user defined signal 1", "segmentation fault",
-        "user defined signal 2", "broken pipe", "alarm clock", "terminated", "stack fault", "child exited",
-        "continued", "stopped (signal)", "stopped", "stopped (tty input)", "stopped (tty output)",
-        "urgent I/O condition", "CPU time limit exceeded", "file size limit exceeded",
-        "virtual timer expired", "profiling timer expired", "window changed", "I/O possible", "power failure",
-        "bad system call",
-    };
-    // clang-format on
-    if (signal >= 1 && signal <= static_cast<int>(std::size(texts))) return texts[signal - 1];
-    return "signal " + std::to_string(signal);
   }
 };
 

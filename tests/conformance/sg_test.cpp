@@ -180,6 +180,32 @@ TEST(SG, SG_01_a_registration_does_not_keep_the_process_alive) {
   EXPECT_EQ(result.err, "");
 }
 
+// Job control, too. Before the first registration, and after the last.
+TEST(SG, SG_01_other_signals_keep_what_they_have) {
+  const auto touched = [] {
+    std::string which;
+    for (const int signal : {SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT, SIGCHLD, SIGWINCH, SIGURG, SIGPIPE, SIGUSR1,
+                             SIGUSR2, SIGALRM, SIGIO, SIGHUP, SIGINT, SIGTERM, SIGRTMIN, SIGRTMAX}) {
+      struct sigaction present {};
+      ::sigaction(signal, nullptr, &present);
+      if (present.sa_handler != SIG_DFL && present.sa_handler != SIG_IGN)
+        which += std::to_string(signal) + ' ';
+    }
+    return which;
+  };
+  gos::run([&] { EXPECT_EQ(touched(), ""); });
+  auto ch = gos::make_chan<int>(1);
+  gos::notify(ch);
+  EXPECT_NE(touched(), "");
+  gos::stop_notify(ch);
+  EXPECT_EQ(touched(), "");
+  child c("death_sg", {"unregistered"});
+  ASSERT_TRUE(c.read_until("ready\n")) << c.err();
+  for (const int signal : {SIGWINCH, SIGCHLD, SIGURG, SIGCONT, SIGUSR1}) c.kill(signal);
+  const auto& result = c.wait();
+  EXPECT_EQ(result.signal, SIGUSR1) << result;
+}
+
 TEST(SG, SG_03_after_stop_nothing_comes_and_the_former_effect_is_back) {
   const counting_handler former(SIGUSR1);
   auto first = gos::make_chan<int>(8), second = gos::make_chan<int>(8);

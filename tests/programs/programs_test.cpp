@@ -1,4 +1,5 @@
-// The programs of examples/ as a user runs them: their output and how they end. The clock server has a file of its own.
+// The programs of examples/ as a user runs them: their output and how they end. The clock server has a file of its own;
+// examples/million.cpp runs beside the other examples.
 #include "child.hpp"
 #include "fixture.hpp"
 
@@ -81,13 +82,6 @@ bool has_memory(long mib) {
   return false;
 }
 
-TEST(Programs, million) {
-  if (sanitized || slow_machine()) GTEST_SKIP() << "see Programs.many_parked";
-  if (!has_memory(6000)) GTEST_SKIP() << "needs 6 GB of free memory";
-  time_limit(180s);
-  EXPECT_EQ(output_of("million", 150s), "1000001 goroutines\n1000000 woken\n");
-}
-
 TEST(Programs, many_parked) {
   const int n = tsan ? 1500 : asan || slow_machine() ? 5000 : 50'000;
   const auto r = run_child("programs_parked_million", {std::to_string(n)}, {}, 60s);
@@ -103,6 +97,7 @@ TEST(Programs, a_million_parked_goroutines_cost_five_kib_each) {
   GTEST_SKIP() << "measured in release builds";
 #endif
   if (sanitized || slow_machine()) GTEST_SKIP() << "measured in release builds";
+  if (gos::runtime::max_procs() != 1) GTEST_SKIP() << "measured once";
   if (!has_memory(6000)) GTEST_SKIP() << "needs 6 GB of free memory";
   time_limit(180s);
   const auto r = run_child("programs_parked_million", {}, {}, 150s);

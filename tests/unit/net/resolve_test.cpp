@@ -8,7 +8,7 @@ namespace {
 using namespace gos_test;
 
 std::string why(std::string_view network, std::string_view address) {
-  const auto t = gos::rt::resolve_address("listen", network, address);
+  const auto t = gos::rt::resolve_address("listen", network, address, gos::background());
   return t ? "(" + t->endpoints.front().to_string() + ")" : t.error().message();
 }
 

@@ -3,6 +3,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 namespace {
@@ -338,6 +339,33 @@ TEST(Tcp, ManyConnectionsAtOnce) {
     }
     done.wait();
     EXPECT_EQ(echoed, 3 * n);
+  });
+}
+
+TEST(Tcp, AListenerSurvivesWithoutDescriptors) {
+  gos::run([] {
+    auto listener = must(net::listen("tcp", "127.0.0.1:0"));
+    const std::string where = listener.address().to_string();
+    auto client = must(net::dial("tcp", where));
+    rlimit limit{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+    const rlimit none{0, limit.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+    EXPECT_EQ(message_of(listener.accept()), "accept tcp " + where + ": accept4: too many open files");
+    std::vector<std::string> said;
+    auto accepted = listener.accept_patiently([&](std::string_view text) {
+      said.emplace_back(text);
+      if (said.size() == 3) ::setrlimit(RLIMIT_NOFILE, &limit);
+    });
+    must(must(std::move(accepted)).write_all("at last"));
+    EXPECT_EQ(said.size(), 3U);
+    EXPECT_EQ(said[0], "accept tcp " + where + ": accept4: too many open files; retrying in 5ms");
+    EXPECT_TRUE(said[2].ends_with("; retrying in 20ms")) << said[2];
+    // Other failures are returned.
+    must(listener.set_deadline(gos::now()));
+    EXPECT_EQ(listener.accept_patiently().error(), std::errc::timed_out);
+    must(listener.close());
+    EXPECT_EQ(listener.accept_patiently().error(), gos::io_errc::closed);
   });
 }
 

@@ -2,6 +2,7 @@
 // that are parked with their goroutine, machines that go to rest while work arrives.
 #include <gossamer/gossamer.hpp>
 
+#include <filesystem>
 #include <stdexcept>
 
 #include "child.hpp"
