@@ -96,6 +96,7 @@ WORKLOADS = [
     Workload("files", arguments=("1024",), quick_arguments=("64",)),
     Workload("files_by_threads", folder="files", sources={"gossamer": "threads.cpp"}, arguments=("1024",),
              quick_arguments=("64",), without={"go": "as in files"}),
+    Workload("processes", arguments=("10000",), quick_arguments=("500",), timeout_s=120),
     Workload("tls", processors=(1,)),
 ]
 # What `run.py scaling` looks at, each with all numbers of processors.
