@@ -5,6 +5,8 @@
 
 #include <gossamer/net.hpp>
 
+#include <sys/socket.h>
+
 #include <string>
 #include <utility>
 
@@ -34,6 +36,13 @@ inline connected_pair connect_pair() {
 
 inline std::string between(const gos::net::tcp_conn& c) {
   return c.local_address().to_string() + "->" + c.remote_address().to_string();
+}
+
+inline int option(int fd, int level, int name) {
+  int value = -1;
+  socklen_t size = sizeof value;
+  EXPECT_EQ(::getsockopt(fd, level, name, &value, &size), 0);
+  return value;
 }
 
 // Runs the body of a test twice: on the test's own thread, and as main goroutine.

@@ -38,7 +38,8 @@ RESUMING = set("""
     ret return call rs rsi rn rni rc reverse-step reverse-stepi reverse-next reverse-nexti reverse-continue reverse-finish
 """.split())
 
-LIBRARY_NAME = re.compile(r"^(gos::|std::|__gnu_cxx::|gos_)")
+LIBRARY_NAME = re.compile(r"^(gos::|std::|__gnu_cxx::|gos_|_ZN3gos)")  # what assembly defines is shown mangled
+RUNTIME_NAMES = ("gos::rt::", "_ZN3gos2rt")
 WRAPPER = re.compile(r"^(void )?gos::(detail::run_and_destroy|run)<")
 LIBRARY_FILE = re.compile(r"(^|/)(gossamer/(detail/)?\w+\.hpp|include/c\+\+/.*)$")
 SYSTEM_LIBRARY = re.compile(r"/(libc|libm|libpthread|libgcc_s|libstdc\+\+|ld-linux[\w-]*)[.-][^/]*$")
@@ -412,7 +413,7 @@ def frames_of(g):
         with at_goroutine(g) as frame:
             places, inside = [], g.thread is None
             while frame is not None and len(places) < FRAMES_MAX:
-                inside = inside and (frame.name() or "").startswith("gos::rt::")
+                inside = inside and (frame.name() or "").startswith(RUNTIME_NAMES)
                 if not inside:
                     places.append(frame.pc())
                 frame = frame.older()

@@ -83,17 +83,18 @@ stage() {
   [ "$outcome" = ok ] || at_fault "$log"
 }
 
-# one_stage NAME: release, headers, layering and examples share a tree and divide its tests by label.
+# one_stage NAME: release, headers, layering, examples and libraries share a tree and divide its tests by label.
 one_stage() {
   without_aslr=
   case $1 in
     layering) stage layering release rules_only -L '^layering$' ;;
     headers) stage headers release headers.pair -L '^headers$' ;;
     examples) stage examples release all -L '^examples$' ;;
+    libraries) stage libraries release libraries -L '^libraries$' ;;
     release)
       given=${GOS_TEST_PROCS:-}
       [ -z "$usual" ] || : "${GOS_TEST_PROCS:=1;8}"
-      stage release release all -LE '^(layering|headers|examples)$'
+      stage release release all -LE '^(layering|headers|examples|libraries)$'
       GOS_TEST_PROCS=$given ;;
     tsan)
       # ThreadSanitizer's shadow memory and a highly randomised address space do not go together.
@@ -135,7 +136,7 @@ test_stages() {
       *) wrong "test: there is no stage '$name'; choose from: $stages" ;;
     esac
     case ${GOS_TEST_REPEAT:+$name} in
-      layering | headers | examples) wrong "GOS_TEST_REPEAT: the stage '$name' has no conformance tests; take release or a sanitizer" ;;
+      layering | headers | examples | libraries) wrong "GOS_TEST_REPEAT: the stage '$name' has no conformance tests; take release or a sanitizer" ;;
     esac
   done
   # CXX is for `gos run` and `gos build`: the stages say themselves what they compile with.
@@ -145,6 +146,7 @@ test_stages() {
     case $name in
       layering | headers | examples) need_preset release; need_tests ;;
       release) need_preset release; need_tests ;;
+      libraries) need_preset release; need_tests; need_servers ;;
       *) need_preset "$name" ;;
     esac
     case $name in

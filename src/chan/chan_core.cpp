@@ -14,6 +14,7 @@
 #include "base/assert.hpp"
 #include "chan/nil_chan.hpp"
 #include "chan/transfer.hpp"
+#include "platform/wait_call.hpp"
 #include "sched/object_names.hpp"
 
 #include <gossamer/detail/raise.hpp>
@@ -111,7 +112,7 @@ template <elements known>
 [[gnu::noinline]] void send_locked(channel& ch, void* element, const void* handle, machine* mp) {
   waiter* woken;
   const attempt result = try_send_locked<known>(ch, mp, element, woken);
-  if (GOS_UNLIKELY(result != attempt::done)) return send_slow(ch, element, result, handle);
+  if (GOS_UNLIKELY(result != attempt::done)) return wait_call(&send_slow, ch, element, result, handle);
   ch.lock.unlock();
   if (woken != nullptr) static_cast<void>(ready_and_leave(mp, woken->gp));
   else static_cast<void>(leave_with_true(mp));
@@ -121,7 +122,7 @@ template <elements known>
 [[gnu::noinline]] bool recv_locked(channel& ch, void* to, const void* handle, machine* mp) {
   waiter* woken;
   const attempt result = try_recv_locked<known>(ch, mp, to, woken);
-  if (GOS_UNLIKELY(result != attempt::done)) return recv_slow(ch, to, result, handle);
+  if (GOS_UNLIKELY(result != attempt::done)) return wait_call(&recv_slow, ch, to, result, handle);
   ch.lock.unlock();
   return woken != nullptr ? ready_and_leave(mp, woken->gp) : leave_with_true(mp);
 }
@@ -193,7 +194,7 @@ void chan_send(const chan_handle& by, void* element) {
   if (!is_quick(ch)) return send_locked<elements::not_quick>(ch, element, &by, mp);
   waiter* woken;
   const attempt result = try_send_locked<elements::quick>(ch, mp, element, woken);
-  if (GOS_UNLIKELY(result != attempt::done)) return send_slow(ch, element, result, &by);
+  if (GOS_UNLIKELY(result != attempt::done)) return wait_call(&send_slow, ch, element, result, &by);
   ch.lock.unlock();
   if (woken != nullptr) static_cast<void>(ready_and_leave(mp, woken->gp));
   else static_cast<void>(leave_with_true(mp));
@@ -208,7 +209,7 @@ bool chan_recv(const chan_handle& by, void* to) {
   if (!is_quick(ch)) return recv_locked<elements::not_quick>(ch, to, &by, mp);
   waiter* woken;
   const attempt result = try_recv_locked<elements::quick>(ch, mp, to, woken);
-  if (GOS_UNLIKELY(result != attempt::done)) return recv_slow(ch, to, result, &by);
+  if (GOS_UNLIKELY(result != attempt::done)) return wait_call(&recv_slow, ch, to, result, &by);
   ch.lock.unlock();
   return woken != nullptr ? ready_and_leave(mp, woken->gp) : leave_with_true(mp);
 }

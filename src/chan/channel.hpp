@@ -96,25 +96,37 @@ static_assert(sizeof(channel) <= cache_line_size + 16);
 // are counted there, and each that is dropped would seem to order something.
 inline const void* race_end(const channel& ch) noexcept { return &ch.closed; }
 
+// Who waits and who wakes him: when they run on different processors, that is counted.
+[[gnu::always_inline]] inline void note_place(waiter& w) noexcept {
+  if (!object_lock::is_alone()) w.processor = this_processor();
+}
+[[gnu::always_inline]] inline void note_partner(const waiter* w) noexcept {
+  if (!object_lock::is_alone() && w != nullptr && w->processor != this_processor()) note_crossing(crossing_wake_ns);
+}
+
 // Joining and leaving a queue, so that the hint beside it stays true. Under the lock.
 // relaxed, all six: the lock orders them; who looks without it takes them as hints.
 [[gnu::always_inline]] inline void push_receiver(channel& ch, waiter& w) noexcept {
+  note_place(w);
   ch.receivers.push_back(w);
   ch.receiver_waits.store(true, std::memory_order_relaxed);
 }
 [[gnu::always_inline]] inline void push_sender(channel& ch, waiter& w) noexcept {
+  note_place(w);
   ch.senders.push_back(w);
   ch.sender_waits.store(true, std::memory_order_relaxed);
 }
 [[gnu::always_inline]] inline waiter* pop_receiver(channel& ch) noexcept {
   if (ch.receivers.empty()) return nullptr;
   waiter* w = ch.receivers.pop();
+  note_partner(w);
   ch.receiver_waits.store(!ch.receivers.empty(), std::memory_order_relaxed);
   return w;
 }
 [[gnu::always_inline]] inline waiter* pop_sender(channel& ch) noexcept {
   if (ch.senders.empty()) return nullptr;
   waiter* w = ch.senders.pop();
+  note_partner(w);
   ch.sender_waits.store(!ch.senders.empty(), std::memory_order_relaxed);
   return w;
 }

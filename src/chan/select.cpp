@@ -35,6 +35,7 @@
 #include "chan/select_made.hpp"
 #include "chan/transfer.hpp"
 #include "platform/clock.hpp"
+#include "platform/wait_call.hpp"
 
 #include <gossamer/detail/duration.hpp>
 #include <gossamer/detail/raise.hpp>
@@ -464,7 +465,7 @@ std::size_t select_run(const select_arm* const* arms, std::size_t arm_count) {
       return finish_arm(*arms[chosen.arm], chosen, element);
     }
   }
-  return select_wait(arms, arm_count, plan.otherwise, plan.after);
+  return wait_call(&select_wait, arms, arm_count, plan.otherwise, plan.after);
 }
 
 std::size_t select_run_many(const select_arm* arms, std::size_t arm_count) {

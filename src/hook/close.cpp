@@ -14,7 +14,7 @@ namespace {
 template <class Close> int end_number(int fd, Close&& closing) {
   const outcome end;
   descriptor_closes(fd);
-  const long result = may_park() ? in_section([&] { return checked(closing); }) : checked(closing);  // SO_LINGER
+  const long result = checked(closing);
   descriptor_closes(fd);
   return static_cast<int>(end.of(result));
 }

@@ -34,7 +34,7 @@
   CALL(pthread_rwlock_trywrlock) CALL(pthread_rwlock_unlock) CALL(pthread_rwlock_wrlock)                              \
   CALL(sem_clockwait) CALL(sem_post) CALL(sem_timedwait) CALL(sem_trywait) CALL(sem_wait)                             \
   CALL(pthread_clockjoin_np) CALL(pthread_create) CALL(pthread_detach) CALL(pthread_join)                             \
-  CALL(pthread_timedjoin_np) CALL(pthread_tryjoin_np) CALL(pthread_once)                                              \
+  CALL(pthread_timedjoin_np) CALL(pthread_tryjoin_np)                                                                \
   CALL(pthread_getspecific) CALL(pthread_key_create) CALL(pthread_key_delete) CALL(pthread_setspecific)
 
 namespace gos::rt::libc {

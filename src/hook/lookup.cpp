@@ -4,6 +4,8 @@
 // section; and not more than a few threads at once are held: others wait for their turn as goroutines.
 #include <gossamer/semaphore.hpp>
 
+#include <arpa/inet.h>
+
 #include "hook/here.hpp"
 #include "hook/libc.hpp"
 
@@ -29,7 +31,9 @@ class turn {
 
 // What asks for no server is not worth a turn.
 bool is_numeric(const addrinfo* hints, const char* host) noexcept {
-  return host == nullptr || (hints != nullptr && (hints->ai_flags & AI_NUMERICHOST) != 0);
+  if (host == nullptr || (hints != nullptr && (hints->ai_flags & AI_NUMERICHOST) != 0)) return true;
+  in6_addr ignored;
+  return ::inet_pton(AF_INET, host, &ignored) == 1 || ::inet_pton(AF_INET6, host, &ignored) == 1;
 }
 
 template <class Ask> int ask(Ask&& ask_system) {

@@ -8,7 +8,8 @@
 // processor - who wants it parks: that may last, and it may be this very thread that the holder needs. In all other cases
 // the holder runs, and will be done soon: the thread waits, and looks again every now and then whether the holder has parked
 // meanwhile. So nobody parks inside a library that holds its locks for short sections only, in the middle of code that
-// believes to stay on its thread: an allocator, an unwinder.
+// believes to stay on its thread: an allocator, an unwinder. It keeps its processor, too, until the watchdog takes it: the many
+// that want the lock of one that has lost its CPU would otherwise each hold a thread.
 //
 // Who owns it. Recursive and error-checking mutexes compare the owner's thread, and goroutines change threads. When a
 // goroutine has such a one its owner is a thread that does not exist, so that nobody is taken for it; the goroutine knows
@@ -80,12 +81,13 @@ int lock_again(pthread_mutex_t* m) noexcept {
   return 0;
 }
 
-// The thread waits, for a while at most. 0 or an errno value; ETIMEDOUT at the end of the while.
+// The thread waits, for a while at most. 0 or an errno value; ETIMEDOUT at the end of the while. Not in a blocking section, whose
+// end may be on another thread.
 int wait_by_thread(pthread_mutex_t* m, goroutine* gp, std::int64_t deadline_ns) noexcept {
   constexpr std::int64_t while_ns = 1'000'000;
   const std::int64_t until_ns = std::min(deadline_ns, monotonic_ns() + while_ns);
   const timespec until{.tv_sec = until_ns / 1'000'000'000, .tv_nsec = until_ns % 1'000'000'000};
-  const int result = in_section([&] { return libc::pthread_mutex_clocklock(m, CLOCK_MONOTONIC, &until); });
+  const int result = libc::pthread_mutex_clocklock(m, CLOCK_MONOTONIC, &until);
   if (result == 0) taken(m, gp);
   return result;
 }

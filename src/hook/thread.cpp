@@ -1,4 +1,4 @@
-// thread: pthread_join, and so std::thread::join; pthread_once, and so std::call_once.
+// thread: pthread_join, and so std::thread::join.
 //
 // A thread that may be joined is started through a function of ours, which says when the thread's own function has ended: in a
 // record that is found by the thread's handle. A goroutine that joins waits for that, and only then calls pthread_join, which
@@ -9,8 +9,8 @@
 //      it has been joined or detached. It belongs to the table and to the thread; references counts those, and who joins.
 // INV2 The table's lock is the C library's, which no hook sees; nothing is called under it.
 //
-// pthread_once blocks the thread of who waits for the first caller, in a blocking section.
-// Rejected: pidfds of threads, which a kernel has since 6.9 and which need the thread's number.
+// Rejected: pidfds of threads, which a kernel has since 6.9 and which need the thread's number. To park in
+// pthread_once: std::call_once leaves the function to call in a thread_local.
 #include <cstddef>
 #include <new>
 
@@ -203,11 +203,6 @@ int pthread_tryjoin_np(pthread_t thread, void** value) noexcept {
 int pthread_detach(pthread_t thread) noexcept {
   found_record(thread).remove();
   return libc::pthread_detach(thread);
-}
-
-int pthread_once(pthread_once_t* once, void (*first)()) {
-  if (!may_park()) return libc::pthread_once(once, first);
-  return in_section([&] { return libc::pthread_once(once, first); });
 }
 
 }  // extern "C"

@@ -16,7 +16,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <memory>
 #include <system_error>
 
@@ -24,7 +23,6 @@
 #include <gossamer/fd.hpp>
 
 #include "io/kernel_calls.hpp"
-#include "net/address.hpp"
 #include "net/lookup.hpp"
 
 namespace gos::rt {
@@ -200,13 +198,8 @@ lookup_answer ask_servers(const std::string& name, ip_family family, const conte
   }
   if (asked.status != ARES_SUCCESS) return std::unexpected(failure_of(name, asked, asked.status));
   std::vector<net::endpoint> found;
-  for (const ares_addrinfo_node* a = asked.list->nodes; a != nullptr; a = a->ai_next) {
-    socket_address address;
-    if (a->ai_addrlen > address.size) continue;
-    std::memcpy(&address.generic, a->ai_addr, a->ai_addrlen);
-    const net::endpoint e = address.to_endpoint();
-    if (!e.empty()) add_endpoint(found, e, family);
-  }
+  for (const ares_addrinfo_node* a = asked.list->nodes; a != nullptr; a = a->ai_next)
+    add_endpoint(found, a->ai_addr, a->ai_addrlen, family);
   return found;
 }
 

@@ -5,12 +5,10 @@
 
 #include <cctype>
 #include <cerrno>
-#include <cstring>
 #include <memory>
 
 #include <gossamer/go.hpp>
 
-#include "net/address.hpp"
 #include "net/lookup.hpp"
 
 namespace gos::rt {
@@ -72,13 +70,8 @@ lookup_answer ask_system(const std::string& name, ip_family family) {
   const std::unique_ptr<addrinfo, free_list> list(got.list);
   if (got.failure != 0) return std::unexpected(failure_of(name, got));
   std::vector<net::endpoint> found;
-  for (const addrinfo* a = list.get(); a != nullptr; a = a->ai_next) {
-    socket_address address;
-    if (a->ai_addrlen > address.size) continue;
-    std::memcpy(&address.generic, a->ai_addr, a->ai_addrlen);
-    const net::endpoint e = address.to_endpoint();
-    if (!e.empty()) add_endpoint(found, e, family);
-  }
+  for (const addrinfo* a = list.get(); a != nullptr; a = a->ai_next)
+    add_endpoint(found, a->ai_addr, a->ai_addrlen, family);
   return found;
 }
 

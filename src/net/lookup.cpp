@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <cstring>
 #include <map>
 #include <memory>
 #include <utility>
@@ -168,6 +169,14 @@ lookup_answer lookup(const std::string& name, ip_family family, const context& c
 void add_endpoint(std::vector<net::endpoint>& found, const net::endpoint& e, ip_family family) {
   if (family != ip_family::any && (family == ip_family::v4) != is_v4(e)) return;
   if (std::ranges::find(found, e) == found.end()) found.push_back(e);
+}
+
+void add_endpoint(std::vector<net::endpoint>& found, const sockaddr* address, socklen_t size, ip_family family) {
+  socket_address copy;
+  if (size > copy.size) return;
+  std::memcpy(&copy.generic, address, size);
+  const net::endpoint e = copy.to_endpoint();
+  if (!e.empty()) add_endpoint(found, e, family);
 }
 
 // The servers that resolv.conf names answer for systemd's `resolve`, too. What Avahi and `myhostname` know concerns few names.

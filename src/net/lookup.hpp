@@ -7,6 +7,8 @@
 // Callers that ask for the same name at the same time wait for one question. It is taken back when the last of them has gone.
 #pragma once
 
+#include <sys/socket.h>
+
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,6 +31,8 @@ lookup_answer ask_system(const std::string& name, ip_family family);
 
 // Adds e unless it is there, or is of another family than the one that is asked for.
 void add_endpoint(std::vector<net::endpoint>& found, const net::endpoint& e, ip_family family);
+// The same as the system writes it. Of other kinds than IP: nothing.
+void add_endpoint(std::vector<net::endpoint>& found, const sockaddr* address, socklen_t size, ip_family family);
 
 // Must this name be asked of the C library, by this nsswitch.conf on a machine with this name?
 bool is_for_system(std::string_view name, std::string_view nsswitch, std::string_view own_name) noexcept;

@@ -75,6 +75,7 @@ struct waiter {
   std::uint32_t arm = 0;     // which arm of a select
   bool ok = false;           // the outcome: false for "closed", "timed out", ...
   bool queued = false;       // INV1
+  std::uint16_t processor = 0;  // where it began to wait; a hint (note_partner in chan/channel.hpp)
 };
 
 // Linked forwards from the first to the last; backwards, too, and the first's `prev` is the last: so a queue is one word.

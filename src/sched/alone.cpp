@@ -22,6 +22,11 @@ bool others_rest_locked() noexcept {
 
 }  // namespace
 
+void object_lock::lock_slow() noexcept {
+  note_crossing(crossing_lock_ns);
+  word_.lock_slow();
+}
+
 void alone_consider(processor* pp, std::int64_t now_ns) noexcept {
   if (now_ns < pp->alone_look_ns) return;
   pp->alone_look_ns = now_ns + sched.alone_after_ns;

@@ -48,9 +48,12 @@ class object_lock {
     if (alone.load(std::memory_order_relaxed)) return word_.try_lock_alone();
     return word_.lock_quick();
   }
-  void lock_slow() noexcept { word_.lock_slow(); }
+  void lock_slow() noexcept;
   [[gnu::always_inline]] void unlock() noexcept { word_.unlock(); }
   bool try_lock() noexcept { return word_.try_lock(); }
+
+  // Whether the caller has nobody beside him who would take one. A hint, for what is not worth counting then.
+  static bool is_alone() noexcept { return alone.load(std::memory_order_relaxed); }  // relaxed: see lock()
 
  private:
   spin_lock word_;

@@ -1,5 +1,7 @@
 // idle: processors and machines that have nothing to do, who wakes them, and the global queue.
 // See scheduler.hpp for the invariants.
+#include <algorithm>
+
 #include "platform/clock.hpp"
 #include "platform/futex.hpp"
 #include "platform/thread.hpp"
@@ -110,7 +112,7 @@ bool queued_anywhere() noexcept {
   const int count = sched.processor_count.load(std::memory_order_acquire);
   for (int i = 0; i < count; ++i) {
     const processor* pp = sched.processors[i].load(std::memory_order_relaxed);  // relaxed: behind the count
-    if (pp->queued() > 0 || forks_offered(pp)) return true;
+    if (pp->to_share() > 0 || forks_offered(pp)) return true;
   }
   return sched.global_size.load(std::memory_order_relaxed) != 0;  // relaxed: exact under lock, a hint here
 }
@@ -297,9 +299,59 @@ void stop_searching(machine* mp, bool found) noexcept {
   std::atomic_thread_fence(std::memory_order_seq_cst);  // seq_cst: pairs with the fence in wake_one()
   // INV3: the last searcher that finds more work than it can do wakes the next. relaxed: hints.
   if (found && before == 1 && sched.idle_processors.load(std::memory_order_relaxed) != 0 &&
-      (mp->pp->queued() > 0 || sched.global_size.load(std::memory_order_relaxed) != 0)) {  // relaxed: a hint
+      (mp->pp->to_share() > 0 || sched.global_size.load(std::memory_order_relaxed) != 0)) {  // relaxed: a hint
     wake_one();
   }
+}
+
+namespace {
+
+// Under lock. A processor other than the caller's is active: it looks at the global queue before it rests.
+bool others_active_locked() noexcept {
+  // relaxed, both: written under lock.
+  return static_cast<int>(sched.idle_processors.load(std::memory_order_relaxed)) + 1 <
+         sched.max_procs.load(std::memory_order_relaxed);
+}
+
+// Under lock. Those who find that it still does not pay are told for longer each time.
+void stay_together_locked() noexcept {
+  constexpr std::int64_t shortest_ns = 10'000'000;
+  constexpr std::int64_t longest_ns = 160'000'000;
+  const std::int64_t now_ns = monotonic_ns();
+  // relaxed: written under lock.
+  const bool again = now_ns - sched.together_until_ns.load(std::memory_order_relaxed) < sched.together_ns;
+  sched.together_ns = again ? std::min(2 * sched.together_ns, longest_ns) : shortest_ns;
+  sched.together_until_ns.store(now_ns + sched.together_ns, std::memory_order_relaxed);  // relaxed: a hint
+}
+
+void sleep_until_work(machine* mp) noexcept;
+
+}  // namespace
+
+bool leave_work_to_others(machine* mp) noexcept {
+  goroutine_list all;
+  sched.lock.lock();
+  processor* pp = mp->pp;
+  // As in rest(). Who was called for work does it.
+  if (mp->searching || !others_active_locked() || mp->quit.load(std::memory_order_relaxed) ||  // relaxed: under lock
+      surplus_locked(pp) || mp->visitors.load(std::memory_order_relaxed) != nullptr) {         // relaxed: as above
+    sched.lock.unlock();
+    return false;
+  }
+  mp->gave_way = nullptr;
+  goroutine* next = pp->next.load(std::memory_order_relaxed);  // relaxed: ours
+  pp->next.store(nullptr, std::memory_order_relaxed);          // relaxed: ours
+  if (next != nullptr) all.push_back(next);
+  while (!pp->ready.empty()) all.push_back(pp->ready.pop_front());
+  while (!pp->fresh.empty()) all.push_back(pp->fresh.pop_front());
+  sched.global.append(all);
+  sched.global_size.store(sched.global.size(), std::memory_order_relaxed);  // relaxed: as in global_push
+  stay_together_locked();
+  idle_processor_put_locked(detach(mp));
+  idle_machine_put_locked(mp);
+  sched.lock.unlock();
+  sleep_until_work(mp);
+  return true;
 }
 
 void rest(machine* mp) noexcept {
@@ -328,6 +380,13 @@ void rest(machine* mp) noexcept {
       return;
     }
   }
+  sleep_until_work(mp);
+}
+
+namespace {
+
+// In the idle list, without a processor.
+void sleep_until_work(machine* mp) noexcept {
   // One machine sleeps no longer than until the earliest timer, the others without a deadline (INV4).
   // Looked at no earlier than here: who added a timer and found us searching relies on this look.
   std::int64_t until_ns = never_ns;
@@ -362,6 +421,8 @@ void rest(machine* mp) noexcept {
   if (patience_ns != never_ns && ends_now(mp)) return;
   wake_up(mp);
 }
+
+}  // namespace
 
 void wait_for_processor(machine* mp) noexcept {
   sched.lock.lock();
@@ -465,21 +526,30 @@ void global_push(goroutine* gp) noexcept {
   sched.global_size.store(sched.global.size(), std::memory_order_relaxed);
 }
 
+static void global_append(goroutine_list& list) noexcept {
+  spin_guard guard(sched.lock);
+  sched.global.append(list);
+  // relaxed: as in global_push.
+  sched.global_size.store(sched.global.size(), std::memory_order_relaxed);
+}
+
 void global_push_list(goroutine_list& list) noexcept {
-  {
-    spin_guard guard(sched.lock);
-    sched.global.append(list);
-    // relaxed: as in global_push.
-    sched.global_size.store(sched.global.size(), std::memory_order_relaxed);
-  }
+  global_append(list);
   // relaxed: exact for what was just put, because the lock lies between (INV1).
   if (sched.idle_processors.load(std::memory_order_relaxed) != 0) wake_one();
 }
 
-void overflow(local_queue& queue) noexcept {
+template <class Queue> void overflow(processor* pp, Queue& queue) noexcept {
   goroutine_list half;
-  for (std::uint32_t n = local_queue::capacity / 2; n > 0; --n) half.push_back(queue.pop_front());
-  global_push_list(half);
+  for (std::uint32_t n = Queue::capacity / 2; n > 0; --n) half.push_back(queue.pop_front());
+  // relaxed: a hint. Nobody need come for it: pp's own machine looks there before it rests.
+  if (pp->shares.load(std::memory_order_relaxed)) {
+    global_push_list(half);
+  } else {
+    global_append(half);
+  }
 }
+template void overflow(processor* pp, decltype(processor::ready)& queue) noexcept;
+template void overflow(processor* pp, decltype(processor::fresh)& queue) noexcept;
 
 }  // namespace gos::rt

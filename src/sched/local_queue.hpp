@@ -15,9 +15,9 @@
 
 namespace gos::rt {
 
-class local_queue {
+template <std::uint32_t slots> class local_queue {
  public:
-  static constexpr std::uint32_t capacity = 256;
+  static constexpr std::uint32_t capacity = slots;
 
   // Anybody, as a hint. relaxed: the owner's own counters, or a guess.
   std::uint32_t size() const noexcept {
@@ -38,6 +38,11 @@ class local_queue {
     const std::uint32_t head = head_.load(std::memory_order_relaxed);  // relaxed: owner only writes
     head_.store(head + 1, std::memory_order_relaxed);                  // relaxed: others read it as a hint only
     return ring_[head % capacity];
+  }
+
+  // Owner only, not empty: the oldest stays.
+  const goroutine* front() const noexcept {
+    return ring_[head_.load(std::memory_order_relaxed) % capacity];  // relaxed: owner only writes
   }
 
   // Owner only, not empty: the newest.

@@ -50,7 +50,8 @@ enum class revoke_state : std::uint32_t { none = 0, requested, taking, gone, fen
 namespace request {
 inline constexpr std::uint32_t share = 1;       // hand over half of the queues
 inline constexpr std::uint32_t reschedule = 2;  // put the goroutine at the back, look at everything
-inline constexpr std::uint32_t notice = 4;  // nothing: who asked sees by its being gone that the runtime was entered
+inline constexpr std::uint32_t notice = 4;  // nothing: sysmon sees by its being gone that the runtime was entered (stalls.cpp)
+inline constexpr std::uint32_t sign = 8;    // the same, for who searches for work
 }  // namespace request
 
 // What sysmon knows of a goroutine that has not entered the runtime for a while (stalls.cpp).
@@ -78,6 +79,7 @@ struct alignas(cache_line_size) machine {
   bool leaving =
       false;  // owner: a goroutine ended while locked to the thread, or nobody needs it; nobody runs here any more
   bool searching = false;  // owner: counted in scheduler::searching
+  std::int64_t crossing_ns = 0;  // owner, in any mode: lost to other processors since the last look, roughly (note_crossing)
   goroutine* handoff = nullptr;   // owner: for g0, run this next
   goroutine* gave_way = nullptr;  // owner: for g0, others before this one
   std::byte* left_stack = nullptr;     // owner: for g0, an ended goroutine's, to be put into the common pool

@@ -124,6 +124,12 @@ bool ask_machine(machine* mp, std::uint32_t what) noexcept {
   return asked;
 }
 
+bool is_silent(const processor* pp) noexcept {
+  // acquire: pairs with attach().
+  const machine* mp = pp->owner.load(std::memory_order_acquire);
+  return mp != nullptr && mp->requests.load(std::memory_order_relaxed) != 0;  // relaxed: a hint
+}
+
 machine* take_begin(processor* victim) noexcept {
   // acquire: pairs with attach().
   machine* mp = victim->owner.load(std::memory_order_acquire);

@@ -75,6 +75,23 @@ std::uint32_t random_below(std::uint32_t bound) noexcept;
 timer_heap& local_timers() noexcept;
 void timers_changed(std::int64_t when_ns) noexcept;
 
+// What dealings with other processors cost, for who decides whether goroutines run on one (talks_too_much in
+// find_runnable.cpp): to wait for a lock, to wake a goroutine that ran there.
+inline constexpr std::int64_t crossing_lock_ns = 500;
+inline constexpr std::int64_t crossing_wake_ns = 500;
+
+// Any mode, any thread; nothing where no processor is.
+inline void note_crossing(std::int64_t ns) noexcept {
+  machine* mp = this_machine();
+  if (mp->pp != nullptr) mp->crossing_ns += ns;
+}
+
+// Kernel mode. The number of the caller's processor; a plain thread's is one that no processor has.
+[[gnu::always_inline]] inline std::uint16_t this_processor() noexcept {
+  const processor* pp = this_machine()->pp;
+  return pp != nullptr ? static_cast<std::uint16_t>(pp->id) : UINT16_MAX;
+}
+
 // Switching ---------------------------------------------------------------------------------------
 
 void switch_away_slow(machine* mp, goroutine* gp, goroutine* next) noexcept;

@@ -52,7 +52,8 @@ struct scheduler {
   bool migrate = false;                      // GOS_DEBUG=migrate; immutable after start
   std::uint8_t watched = 0;                  // watch_option; immutable after start
   bool never_alone = false;                  // GOS_DEBUG=noalone; immutable after start
-  std::int64_t alone_after_ns = 1'000'000;   // tests change it before a run
+  std::int64_t alone_after_ns = 1'000'000;   // how long one processor must have been active before it is alone. Tests change it
+  std::int64_t look_interval_ns = 50'000;    // while busy: between two looks at clock and poller. Tests change it
   std::atomic<int> max_procs{0};
   std::atomic<int> processor_count{0};  // processors that exist; they never go away
 
@@ -67,11 +68,13 @@ struct scheduler {
   goroutine* free_goroutines = nullptr;     // under lock
   machine* births = nullptr;                // under lock: sysmon is to start their threads
   machine* foreigners = nullptr;            // under lock: the records of plain threads, linked by all_next
+  std::int64_t together_ns = 0;             // under lock: how long they have been told to stay, last time
   processor* alone_processor = nullptr;     // under lock: whose machine has been alone (alone.hpp)
   std::uint64_t alone_changes = 0;          // under lock: `changes` when that was last considered
   int crowd = 0;                            // under lock: how many may take object locks without a processor
   std::uint64_t changes = 0;                // under lock: grows when a processor stops being idle, or a thread parks or is woken
 
+  std::atomic<std::int64_t> together_until_ns{0};  // until then goroutines that talk stay on one processor; written under lock
   std::atomic<processor*> crossing{nullptr};  // whose machine must be seen outside kernel mode (alone.hpp)
   std::atomic<bool> poll_busy{false};  // somebody looks at the poller
   std::atomic<std::int64_t> last_poll_ns{0};
@@ -143,6 +146,7 @@ void wake_one() noexcept;                              // if a processor is idle
 void start_machine(processor* pp, bool searching) noexcept;
 void stop_searching(machine* mp, bool found) noexcept;
 void rest(machine* mp) noexcept;                       // no work: gives the processor up, sleeps or polls until there may be some
+bool leave_work_to_others(machine* mp) noexcept;       // the same with work, if another processor is active; false: none is
 void wait_for_processor(machine* mp) noexcept;         // without a processor: sleeps until given one
 void wait_for_quit(machine* mp) noexcept;  // without a processor: sleeps until told to leave the loop
 bool wake_for_quit(machine* mp) noexcept;
@@ -159,7 +163,7 @@ goroutine* take_visitor(machine* mp) noexcept;  // one that wants to go on on mp
 // global queue (idle.cpp)
 void global_push(goroutine* gp) noexcept;
 void global_push_list(goroutine_list& list) noexcept;
-void overflow(local_queue& queue) noexcept;  // a full one: moves the oldest half to the global queue
+template <class Queue> void overflow(processor* pp, Queue& queue) noexcept;  // a full one of pp: the oldest half goes to the global queue
 
 // alone.cpp: before the first object_lock of a machine that has just got a processor, or of who has joined the crowd. Without
 // locks.
@@ -187,6 +191,7 @@ void lock_to_machine(goroutine* gp, machine* mp) noexcept;  // gp runs there in 
 // revoke.cpp
 bool ask(processor* victim, std::uint32_t what) noexcept;  // polite: answered at the next passage
 bool ask_machine(machine* mp, std::uint32_t what) noexcept;
+bool is_silent(const processor* pp) noexcept;              // has been asked, and has not come past the runtime since
 machine* take_begin(processor* victim) noexcept;           // forced: the processor is the caller's until take_end
 void take_end(machine* mp, bool keep) noexcept;
 void share(processor* pp, bool with_next) noexcept;        // half of what waits goes to the global queue
@@ -235,9 +240,16 @@ bool shrink_step(std::size_t& shrunk) noexcept;
 // goroutine.cpp
 goroutine* goroutine_at(std::size_t index) noexcept;
 std::size_t goroutine_capacity() noexcept;  // indices below this exist
-goroutine* goroutine_take(processor* pp) noexcept;  // null: out of memory
 // Kernel mode. As goroutine_prepare(), for the owner of pp; null for a plain thread.
 goroutine* goroutine_make(processor* pp, std::uint8_t stack_class, std::uint64_t parent_id) noexcept;
-void goroutine_give(processor* pp, goroutine* gp) noexcept;
+// A processor keeps at most so many; the rest goes to the common list.
+inline constexpr std::uint32_t free_goroutines_max = 1024;
+void goroutine_give_slow(processor* pp, goroutine* gp) noexcept;
+[[gnu::always_inline]] inline void goroutine_give(processor* pp, goroutine* gp) noexcept {
+  if (GOS_UNLIKELY(pp == nullptr || pp->free_count + 1 == free_goroutines_max)) return goroutine_give_slow(pp, gp);
+  gp->queue_next = pp->free_goroutines;
+  pp->free_goroutines = gp;
+  ++pp->free_count;
+}
 
 }  // namespace gos::rt

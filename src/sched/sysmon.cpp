@@ -20,6 +20,7 @@
 // until attach() wakes it: an idle program has no periodic wake-ups.
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 #include "platform/clock.hpp"
 #include "platform/futex.hpp"
@@ -40,6 +41,7 @@ constexpr std::int64_t slice_ns = 10'000'000;
 constexpr std::int64_t blocking_ns = 20'000;
 constexpr std::int64_t answer_ns = 200'000;  // for a polite request
 constexpr std::int64_t turn_min_ns = 20'000;
+constexpr std::int64_t together_held_ns = 2'000'000;
 constexpr std::int64_t turn_max_ns = 10'000'000;
 constexpr std::int64_t turn_max_idle_beside_ns = 1'000'000;
 constexpr std::int64_t poll_late_ns = 10'000'000;
@@ -64,6 +66,7 @@ std::atomic<bool> stirred{true};         // a machine has got a processor, perha
 // What the last turn saw of a processor.
 struct observation {
   std::uint32_t tick = 0;
+  std::uint32_t countdown = 0;  // as wake_for_missed_work() saw it
   machine* owner = nullptr;
   std::int64_t since_ns = 0;
   std::int64_t asked_ns = 0;
@@ -108,7 +111,7 @@ bool watch(processor* pp, observation& last, std::int64_t now_ns) noexcept {
   if (mp != nullptr) forget_blocking_elsewhere(mp);
   const std::uint32_t tick = pp->tick.load(std::memory_order_relaxed);  // relaxed: compared with itself
   if (mp != last.owner || tick != last.tick) {
-    last = {tick, mp, now_ns, 0};
+    last = {tick, last.countdown, mp, now_ns, 0};
     return mp != nullptr && is_blocking(mp) && work_waits(pp, now_ns);
   }
   // A timer that was firing when its processor went away came back to a heap that nobody has.
@@ -129,6 +132,12 @@ bool watch(processor* pp, observation& last, std::int64_t now_ns) noexcept {
   return now_ns - last.asked_ns >= answer_ns && take_processor(pp);
 }
 
+// Since the last call. Goroutines that hand over to each other share a slice: the tick stays, and nobody is held up.
+bool has_picked(const processor* pp, observation& last) noexcept {
+  const std::uint32_t countdown = __atomic_load_n(&pp->countdown, __ATOMIC_RELAXED);  // relaxed: compared with itself
+  return std::exchange(last.countdown, countdown) != countdown;
+}
+
 // Work beside idle processors, which the fast paths did not see or a goroutine made before a long
 // computation; late timers.
 bool wake_for_missed_work(int count, std::int64_t now_ns) noexcept {
@@ -136,14 +145,18 @@ bool wake_for_missed_work(int count, std::int64_t now_ns) noexcept {
   if (sched.idle_processors.load(std::memory_order_relaxed) == 0 || sched.searching.load(std::memory_order_relaxed) != 0) {
     return false;
   }
+  // Those who have been told to stay on one processor may well run for a while between two picks.
+  const bool together = now_ns < sched.together_until_ns.load(std::memory_order_relaxed);  // relaxed: a hint
+  const std::int64_t held_ns = together ? together_held_ns : turn_min_ns;
   bool missed = sched.global_size.load(std::memory_order_relaxed) != 0;  // relaxed: a hint
   for (int i = 0; i < count && !missed; ++i) {
-    const processor* pp = sched.processors[i].load(std::memory_order_relaxed);  // relaxed: behind the count
+    processor* pp = sched.processors[i].load(std::memory_order_relaxed);  // relaxed: behind the count
     const bool held = pp->tick.load(std::memory_order_relaxed) == seen[i].tick &&  // relaxed: compared with itself
-                      now_ns - seen[i].since_ns > turn_min_ns;
+                      now_ns - seen[i].since_ns > held_ns && !has_picked(pp, seen[i]);
     // relaxed: a hint
     missed = (held && (pp->queued() > 0 || pp->next.load(std::memory_order_relaxed) != nullptr || forks_offered(pp))) ||
              pp->timers.next_ns() < now_ns - turn_min_ns;
+    if (missed) pp->shares.store(true, std::memory_order_relaxed);  // relaxed: a hint
   }
   if (missed) wake_one();
   return missed;

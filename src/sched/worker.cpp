@@ -245,10 +245,11 @@ void scheduler_loop(machine* mp) noexcept {
 }
 
 void ready_displaced(processor* pp, goroutine* displaced) noexcept {
-  if (pp->ready.full()) overflow(pp->ready);
+  if (pp->ready.full()) overflow(pp, pp->ready);
   pp->ready.push_back(displaced);
   // relaxed: hints, see INV2 of scheduler.hpp.
-  if (sched.idle_processors.load(std::memory_order_relaxed) != 0 && sched.searching.load(std::memory_order_relaxed) == 0) {
+  if (sched.idle_processors.load(std::memory_order_relaxed) != 0 && sched.searching.load(std::memory_order_relaxed) == 0 &&
+      pp->shares.load(std::memory_order_relaxed)) {  // relaxed: a hint
     wake_one();
   }
 }
@@ -290,7 +291,7 @@ bool yield_goroutine() noexcept {
   if (GOS_LIKELY(next != nullptr)) {
     gp->state.store(goroutine_state::runnable, std::memory_order_relaxed);  // relaxed: for dumps
     if (GOS_LIKELY(pp->fresh.empty())) {
-      if (pp->ready.full()) overflow(pp->ready);
+      if (pp->ready.full()) overflow(pp, pp->ready);
       pp->ready.push_back(gp);
     } else {
       global_push(gp);  // behind the fresh ones too (SC-07)

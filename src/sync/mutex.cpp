@@ -101,10 +101,12 @@ bool mutex::spin() noexcept {
 
 void mutex::lock_slow() noexcept {
   if (spin()) {
+    note_crossing(crossing_lock_ns);
     race_acquire(&locked_);
     return;
   }
   kernel_section kernel;
+  note_crossing(crossing_lock_ns);
   sleep_bucket& bucket = sleep_bucket_of(this);
   sleeper me;
   me.gp = self();

@@ -52,9 +52,9 @@ TEST(HookedConnect, ConnectAndAccept) {
 
   // Closed meanwhile; then refused.
   all.go([&] {
-    errno = 0;
+    set_errno_here(0);
     EXPECT_EQ(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC), -1);
-    EXPECT_EQ(errno, EBADF);
+    EXPECT_EQ(errno_here(), EBADF);
   });
   EXPECT_TRUE(blocked("IO wait"));
   ::close(listener);
@@ -62,7 +62,7 @@ TEST(HookedConnect, ConnectAndAccept) {
   on_goroutine([&] {
     const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
     EXPECT_EQ(::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), -1);
-    EXPECT_EQ(errno, ECONNREFUSED);
+    EXPECT_EQ(errno_here(), ECONNREFUSED);
     ::close(fd);
   });
 }
@@ -77,11 +77,11 @@ TEST(HookedConnect, ConnectWaitsForItsTimeLimit) {
     for (int i = 0; i < 10 && !late; ++i) {
       const int fd = fds.emplace_back(::socket(AF_INET, SOCK_STREAM, 0));
       set_timeout(fd, SO_SNDTIMEO, 30ms);
-      errno = 0;
+      set_errno_here(0);
       const auto took = duration_of(
           [&] { late = ::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0; });
       if (!late) continue;
-      EXPECT_EQ(errno, EINPROGRESS);
+      EXPECT_EQ(errno_here(), EINPROGRESS);
       EXPECT_GE(took, 30ms);
     }
     EXPECT_TRUE(late);

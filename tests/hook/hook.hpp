@@ -27,6 +27,7 @@ template <class F> void on_goroutine(F&& f) {
 
 // errno as it is on this thread now: the compiler keeps its address over a call.
 [[gnu::noinline]] inline int errno_here() { return errno; }
+[[gnu::noinline]] inline void set_errno_here(int number) { errno = number; }
 
 inline void set_timeout(int fd, int name, std::chrono::microseconds d) {
   const timeval limit{.tv_sec = d.count() / 1'000'000, .tv_usec = d.count() % 1'000'000};

@@ -98,7 +98,7 @@ TEST(HookedIo, WhoWaitsForDataHoldsNoThread) {
     for (const descriptors& pair : pairs) {
       all.go([&] {
         char got[8] = {};
-        errno = EXDEV;
+        set_errno_here(EXDEV);
         const long result = r.read(pair.fd[0], got);
         if (r.only_waits ? result == 1 : result == 5 && std::string_view(got, 5) == "hello") ++right;
         EXPECT_EQ(errno_here(), EXDEV) << "a call that succeeds changes it";
@@ -196,9 +196,9 @@ TEST(HookedIo, AWriteThatFailsInTheMiddleSaysHowMuchWent) {
     const long written = ::write(pair.fd[1], text.data(), text.size());
     EXPECT_GT(written, 0);
     EXPECT_LT(written, static_cast<long>(text.size()));
-    errno = 0;
+    set_errno_here(0);
     EXPECT_EQ(::write(pair.fd[1], "x", 1), -1);
-    EXPECT_EQ(errno, EPIPE);
+    EXPECT_EQ(errno_here(), EPIPE);
   });
   EXPECT_TRUE(blocked("IO wait"));
   pair.end(0);
@@ -210,7 +210,7 @@ TEST(HookedIo, FlagsOfReceive) {
     const descriptors pair = descriptors::sockets();
     char got[8] = {};
     EXPECT_EQ(::recv(pair.fd[0], got, 8, MSG_DONTWAIT), -1);
-    EXPECT_EQ(errno, EAGAIN);
+    EXPECT_EQ(errno_here(), EAGAIN);
     gos::wait_group writer;
     writer.go([&] {
       for (const char* text : {"ab", "cd", "efgh"}) {
@@ -250,16 +250,16 @@ TEST(HookedIo, NonblockingStaysSo) {
     for (const reading& r : readings) {
       if (r.only_waits) continue;
       SCOPED_TRACE(r.name);
-      errno = 0;
+      set_errno_here(0);
       EXPECT_EQ(r.read(pair.fd[0], got), -1);
-      EXPECT_EQ(errno, EAGAIN);
+      EXPECT_EQ(errno_here(), EAGAIN);
     }
     const std::string text(1 << 22, 'x');
     const long written = ::write(pair.fd[0], text.data(), text.size());
     EXPECT_GT(written, 0);
     EXPECT_LT(written, static_cast<long>(text.size()));
     EXPECT_EQ(::write(pair.fd[0], "x", 1), -1);
-    EXPECT_EQ(errno, EAGAIN);
+    EXPECT_EQ(errno_here(), EAGAIN);
     EXPECT_EQ(::accept(pair.fd[0], nullptr, nullptr), -1);
   });
 }
@@ -274,9 +274,9 @@ TEST(HookedIo, TimeLimits) {
       if (r.only_waits) continue;
       SCOPED_TRACE(r.name);
       EXPECT_GE(duration_of([&] {
-                  errno = 0;
+                  set_errno_here(0);
                   EXPECT_EQ(r.read(pair.fd[0], got), -1);
-                  EXPECT_EQ(errno, EAGAIN);
+                  EXPECT_EQ(errno_here(), EAGAIN);
                 }),
                 20ms);
     }
@@ -286,7 +286,7 @@ TEST(HookedIo, TimeLimits) {
                 EXPECT_GT(written, 0);
                 EXPECT_LT(written, static_cast<long>(text.size()));
                 EXPECT_EQ(::send(pair.fd[0], text.data(), text.size(), 0), -1);
-                EXPECT_EQ(errno, EAGAIN);
+                EXPECT_EQ(errno_here(), EAGAIN);
               }),
               40ms);
 
@@ -355,7 +355,7 @@ TEST(HookedIo, ClosingEndsTheWaitsOfOthers) {
             EXPECT_EQ(asked.revents, POLLNVAL);
             return;
           }
-          errno = 0;
+          set_errno_here(0);
           EXPECT_EQ(::recv(fd, got, 8, 0), -1);
           EXPECT_EQ(errno_here(), EBADF);
         });
@@ -404,7 +404,7 @@ TEST(HookedIo, ErrnoIsRightWhereverTheCompilerKeepsIt) {
       all.go([&, fd = pairs[i].fd[0]] {
         char got[8];
         int* const place = &errno;  // as a compiler may
-        *place = 0;
+        set_errno_here(0);
         if (::recv(fd, got, 8, 0) != -1 || *place != EBADF) ++wrong;
       });
     }
@@ -419,7 +419,6 @@ TEST(HookedIo, ErrnoIsRightWhereverTheCompilerKeepsIt) {
   }
   EXPECT_LE(wrong, count * rounds(5) / 5) << "a thread that has no CPU for long is not waited for";
 }
-
 
 std::atomic<int> signals_seen{0};
 
@@ -487,7 +486,7 @@ TEST(HookedIo, SleepsTakeTheirTimeAndNoThread) {
   on_goroutine([] {
     const timespec bad{.tv_sec = 0, .tv_nsec = 1'000'000'000};
     EXPECT_EQ(::nanosleep(&bad, nullptr), -1);
-    EXPECT_EQ(errno, EINVAL);
+    EXPECT_EQ(errno_here(), EINVAL);
     EXPECT_EQ(::sleep(0), 0u);
   });
 }
@@ -498,13 +497,49 @@ TEST(HookedIo, PlainThreadsWaitAsEver) {
   char got[8];
   EXPECT_GE(duration_of([&] {
               EXPECT_EQ(::recv(pair.fd[0], got, 8, 0), -1);
-              EXPECT_EQ(errno, EAGAIN);
+              EXPECT_EQ(errno_here(), EAGAIN);
             }),
             10ms);
   gos::wait_group writer;
   writer.go([&] { pair.put("hello"); });
   writer.wait();
   EXPECT_EQ(::read(pair.fd[0], got, 8), 5);
+}
+
+// Errors are the system's, and come at once.
+TEST(HookedIo, WhatCannotBeIsSaid) {
+  on_goroutine([] {
+    const descriptors pair = descriptors::sockets();
+    const int closed = ::dup(pair.fd[0]);
+    ::close(closed);
+    char got[8];
+    for (const reading& r : readings) {
+      if (r.only_waits) continue;
+      SCOPED_TRACE(r.name);
+      set_errno_here(0);
+      EXPECT_EQ(r.read(closed, got), -1);
+      EXPECT_EQ(errno_here(), EBADF);
+    }
+    fd_set wanted;
+    FD_ZERO(&wanted);
+    FD_SET(closed, &wanted);
+    EXPECT_EQ(::select(closed + 1, &wanted, nullptr, nullptr, nullptr), -1);
+    EXPECT_EQ(errno_here(), EBADF);
+    pollfd asked[] = {{closed, POLLIN, 0}, {pair.fd[0], POLLIN, 0}};
+    EXPECT_EQ(::poll(asked, 2, -1), 1);
+    EXPECT_EQ(asked[0].revents, POLLNVAL);
+    EXPECT_EQ(::accept(closed, nullptr, nullptr), -1);
+    EXPECT_EQ(errno_here(), EBADF);
+    EXPECT_EQ(::close(closed), -1);
+    EXPECT_EQ(errno_here(), EBADF);
+
+    const int full = ::open("/dev/full", O_WRONLY);
+    EXPECT_EQ(::write(full, "x", 1), -1);
+    EXPECT_EQ(errno_here(), ENOSPC);
+    EXPECT_EQ(::read(full, got, 8), -1);
+    EXPECT_EQ(errno_here(), EBADF) << "it is open for writing";
+    ::close(full);
+  });
 }
 
 // Where there is no descriptor left to watch by, the thread waits.
@@ -534,7 +569,6 @@ TEST(HookedIo, WorksWithoutDescriptors) {
 
 // In the child of a fork nobody would wake a goroutine: its calls are the C library's.
 TEST(HookedIo, TheChildOfAForkWaitsByItself) {
-  if (tsan) GTEST_SKIP() << "ThreadSanitizer does not go on in the child of a process with threads";
   on_goroutine([] {
     const descriptors p = descriptors::pipe();
     const pid_t child = ::fork();

@@ -350,7 +350,7 @@ TEST(HookedSemaphore, CountsForGoroutinesAndThreads) {
   on_goroutine([&] {
     const timespec soon = in_time(CLOCK_REALTIME, 5ms);
     EXPECT_EQ(::sem_timedwait(&full, &soon), -1);
-    EXPECT_EQ(errno, ETIMEDOUT);
+    EXPECT_EQ(errno_here(), ETIMEDOUT);
     EXPECT_EQ(::sem_trywait(&full), -1);
     EXPECT_EQ(::sem_post(&full), 0);
     EXPECT_EQ(::sem_wait(&full), 0);

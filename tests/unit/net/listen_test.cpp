@@ -10,13 +10,6 @@ namespace {
 using namespace gos_test;
 namespace net = gos::net;
 
-int option(int fd, int level, int name) {
-  int value = -1;
-  socklen_t size = sizeof value;
-  EXPECT_EQ(::getsockopt(fd, level, name, &value, &size), 0);
-  return value;
-}
-
 TEST(Listen, SeveralOnOnePort) {
   const net::listen_options shared{.reuse_port = true};
   auto first = must(net::listen("tcp", own_loopback(), shared));

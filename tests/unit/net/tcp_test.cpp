@@ -11,13 +11,6 @@ namespace {
 using namespace gos_test;
 namespace net = gos::net;
 
-int option(int fd, int level, int name) {
-  int value = -1;
-  socklen_t size = sizeof value;
-  EXPECT_EQ(::getsockopt(fd, level, name, &value, &size), 0);
-  return value;
-}
-
 TEST(Tcp, CarriesBytesBothWays) {
   on_thread_and_goroutine([] {
     auto [client, server] = connect_pair();

@@ -9,7 +9,7 @@
 using namespace gos_test;
 using gos::rt::goroutine;
 using gos::rt::goroutine_list;
-using gos::rt::local_queue;
+using local_queue = gos::rt::local_queue<256>;
 
 namespace {
 
