@@ -21,7 +21,7 @@ FLOORS = [
     ["platform"],
     ["sched"],
     ["park"],
-    ["panic", "sync", "chan", "time", "context", "signal", "io", "file", "net", "tls", "process", "report"],
+    ["panic", "sync", "chan", "time", "context", "signal", "io", "file", "net", "tls", "http", "process", "report"],
     ["api"],
     ["hook"],
 ]
@@ -49,6 +49,7 @@ IMPLEMENTS = {
     "file": {"file.hpp"},
     "net": {"net.hpp"},
     "tls": {"tls.hpp"},
+    "http": {"http.hpp", "http_message.hpp"},
     "process": {"process.hpp"},
     "api": {"go.hpp", "fork_join.hpp", "runtime.hpp", "local.hpp", "object_name.hpp"},
     "hook": {"hook.hpp"},

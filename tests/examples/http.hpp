@@ -1,0 +1,1 @@
+// What the example at the top of <gossamer/http.hpp> takes for given: tools/examples.py.
