@@ -5,12 +5,13 @@
 //     PGresult* rows = PQexec(conn, "select pg_sleep(1)");  // parks the goroutine, not the thread
 //   });
 //
-// Linking the CMake target gossamer::hook (./gos run: including this header) puts the program's own definitions before those of the C library, for the program and for every shared
-// library that it uses. Called by a goroutine, these wait as goroutines do:
+// Linking the CMake target gossamer::hook (./gos run: including this header) puts the program's own definitions before those of
+// the C library, for the program and for every shared library that it uses. Called by a goroutine, these wait as goroutines do:
 //
 // - read write readv writev recv recvfrom recvmsg send sendto sendmsg connect accept accept4
 // - poll ppoll select pselect epoll_wait epoll_pwait, sleep usleep nanosleep clock_nanosleep
-// - getaddrinfo getnameinfo gethostbyname_r gethostbyname2_r gethostbyaddr_r (a thread for each, 64 at most)
+// - getaddrinfo, without a thread where net::lookup_host has none (docs/dns.md) and AI_CANONNAME is not asked for; getnameinfo
+//   gethostbyname_r gethostbyname2_r gethostbyaddr_r, whose answers have more than addresses: a thread for each, 64 at most
 // - pthread_mutex_*, pthread_cond_*, pthread_rwlock_*, sem_*, pthread_join
 // - hence std::mutex, std::condition_variable, std::shared_mutex, std::thread::join, std::this_thread::sleep_for
 //

@@ -1,13 +1,25 @@
 // lookup: names and addresses of hosts.
 //
-// The C library asks its servers by calls of its own, which nobody can stand before. So a lookup holds a thread, in a blocking
-// section; and not more than a few threads at once are held: others wait for their turn as goroutines.
-#include <gossamer/semaphore.hpp>
-
+// getaddrinfo finds names as net::lookup_host does (net/lookup.hpp): servers are asked without a thread. What the answer says
+// beside the addresses - kinds of sockets, ports, families that this machine has not - is the C library's, asked for an address
+// in figures, which it needs nobody for.
+// Where net::lookup_host would ask the C library itself, for names and not addresses (gethostbyname_r with its aliases,
+// AI_CANONNAME, getnameinfo), the C library asks, by calls of its own that nobody can stand before. That holds a thread, in a
+// blocking section; and not more than a few threads at once are held: others wait for their turn as goroutines.
 #include <arpa/inet.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <string>
+
+#include <gossamer/semaphore.hpp>
 
 #include "hook/here.hpp"
 #include "hook/libc.hpp"
+#include "net/address.hpp"
+#include "net/lookup.hpp"
 
 namespace gos::rt {
 
@@ -29,11 +41,87 @@ class turn {
   }
 };
 
-// What asks for no server is not worth a turn.
+// Then nobody is asked: "127.1" and "fe80::1%eth0" are addresses in figures, too.
 bool is_numeric(const addrinfo* hints, const char* host) noexcept {
-  if (host == nullptr || (hints != nullptr && (hints->ai_flags & AI_NUMERICHOST) != 0)) return true;
-  in6_addr ignored;
-  return ::inet_pton(AF_INET, host, &ignored) == 1 || ::inet_pton(AF_INET6, host, &ignored) == 1;
+  if (host == nullptr || *host == '\0' || (hints != nullptr && (hints->ai_flags & AI_NUMERICHOST) != 0)) return true;
+  in_addr ignored;
+  return std::strchr(host, ':') != nullptr || ::inet_aton(host, &ignored) != 0;
+}
+
+struct free_list {
+  void operator()(addrinfo* list) const noexcept { ::freeaddrinfo(list); }
+};
+using address_list = std::unique_ptr<addrinfo, free_list>;
+
+// Whether find() knows all that is asked for.
+bool is_findable(const addrinfo* hints) noexcept {
+  if (hints == nullptr || hints->ai_family == AF_UNSPEC || hints->ai_family == AF_INET) {
+    return hints == nullptr || (hints->ai_flags & ~(AI_ADDRCONFIG | AI_NUMERICSERV | AI_PASSIVE | AI_V4MAPPED)) == 0;
+  }
+  return hints->ai_family == AF_INET6 && (hints->ai_flags & ~(AI_ADDRCONFIG | AI_NUMERICSERV | AI_PASSIVE)) == 0;
+}
+
+// The nodes of a family: what they are like but for the address. Null if there can be none: `why`.
+address_list nodes_like(const char* numeric, const char* service, const addrinfo* hints, int& why) noexcept {
+  addrinfo* found = nullptr;
+  why = libc::getaddrinfo(numeric, service, hints, &found);
+  return address_list(why == 0 ? found : nullptr);
+}
+
+// As the C library makes them, whose freeaddrinfo frees a node and the address behind it as one block.
+addrinfo* make_node(const addrinfo& like, const net::endpoint& e) {
+  socket_address address(e);
+  if (like.ai_family == AF_INET) {
+    address.v4.sin_port = reinterpret_cast<const sockaddr_in*>(like.ai_addr)->sin_port;
+  } else {
+    address.v6.sin6_port = reinterpret_cast<const sockaddr_in6*>(like.ai_addr)->sin6_port;
+  }
+  void* const block = std::malloc(sizeof(addrinfo) + address.size);
+  if (block == nullptr) throw std::bad_alloc();
+  auto* const node = new (block) addrinfo(like);
+  node->ai_addrlen = address.size;
+  node->ai_addr = reinterpret_cast<sockaddr*>(node + 1);
+  node->ai_canonname = nullptr;
+  node->ai_next = nullptr;
+  std::memcpy(node->ai_addr, &address.generic, address.size);
+  return node;
+}
+
+int failure_of(const error& e) noexcept {
+  if (e == io_errc::no_such_host) return EAI_NONAME;
+  return e == std::errc::not_enough_memory ? EAI_MEMORY : EAI_AGAIN;
+}
+
+int find(const std::string& host, const char* service, const addrinfo* hints, addrinfo** found) {
+  const int family = hints == nullptr ? AF_UNSPEC : hints->ai_family;
+  int no_v4 = EAI_FAMILY;
+  int no_v6 = EAI_FAMILY;
+  address_list v4, v6;
+  if (family != AF_INET6) v4 = nodes_like("127.0.0.1", service, hints, no_v4);
+  if (family != AF_INET) v6 = nodes_like("::1", service, hints, no_v6);
+  if (!v4 && !v6) return no_v4 == EAI_FAMILY || no_v4 == EAI_ADDRFAMILY ? no_v6 : no_v4;
+  const auto answer = lookup(host, v4 && v6 ? ip_family::any : v4 ? ip_family::v4 : ip_family::v6, background());
+  if (!answer) return failure_of(answer.error());
+  address_list all;
+  addrinfo* last = nullptr;
+  for (const net::endpoint& e : *answer) {
+    for (const addrinfo* like = is_v4(e) ? v4.get() : v6.get(); like != nullptr; like = like->ai_next) {
+      addrinfo* const node = make_node(*like, e);
+      if (last == nullptr) all.reset(node);
+      else last->ai_next = node;
+      last = node;
+    }
+  }
+  if (!all) return EAI_NONAME;
+  *found = all.release();
+  return 0;
+}
+
+int find_without_throwing(const char* host, const char* service, const addrinfo* hints, addrinfo** found) noexcept {
+  const outcome end;
+  try {
+    return end.success(find(host, service, hints, found));
+  } catch (const std::bad_alloc&) { return EAI_MEMORY; }
 }
 
 template <class Ask> int ask(Ask&& ask_system) {
@@ -62,6 +150,7 @@ extern "C" {
 int getaddrinfo(const char* __restrict host, const char* __restrict service, const addrinfo* __restrict hints,
                 addrinfo** __restrict found) {
   if (!may_park() || is_numeric(hints, host) || !in_home_process()) return libc::getaddrinfo(host, service, hints, found);
+  if (is_findable(hints) && asks_servers(host)) return find_without_throwing(host, service, hints, found);
   return ask([&] { return libc::getaddrinfo(host, service, hints, found); });
 }
 

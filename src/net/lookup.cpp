@@ -77,12 +77,7 @@ std::string own_name() {
 }
 
 lookup_answer ask(const std::string& name, ip_family family, const context& ctx) {
-  static const bool unwanted = debug_flag("systemdns");
-  if (!ask_servers_exists || unwanted) return ask_system(name, family);
-  const char* const path = lookup_settings_for_tests.nsswitch_conf;
-  const std::string nsswitch = read_settings(path != nullptr ? path : "/etc/nsswitch.conf");
-  if (!is_for_system(name, nsswitch, own_name())) return ask_servers(name, family, ctx);
-  return ask_system(name, family);
+  return asks_servers(name) ? ask_servers(name, family, ctx) : ask_system(name, family);
 }
 
 void fly(const std::pair<std::string, ip_family>& question, std::shared_ptr<flight>& mine) {
@@ -164,6 +159,14 @@ lookup_answer lookup(const std::string& name, ip_family family, const context& c
   const std::error_code why = ctx.err();
   return std::unexpected(
       error(why, "lookup " + name, why == std::errc::timed_out ? "i/o timeout" : "operation was canceled"));
+}
+
+bool asks_servers(const std::string& name) {
+  static const bool unwanted = debug_flag("systemdns");
+  if (!ask_servers_exists || unwanted) return false;
+  const char* const path = lookup_settings_for_tests.nsswitch_conf;
+  const std::string nsswitch = read_settings(path != nullptr ? path : "/etc/nsswitch.conf");
+  return !is_for_system(name, nsswitch, own_name());
 }
 
 void add_endpoint(std::vector<net::endpoint>& found, const net::endpoint& e, ip_family family) {

@@ -24,6 +24,9 @@ enum class ip_family : unsigned char { any, v4, v6 };
 using lookup_answer = result<std::vector<net::endpoint>>;
 lookup_answer lookup(const std::string& name, ip_family family, const context& ctx);
 
+// Whether that holds no thread: servers are asked, and not the C library.
+bool asks_servers(const std::string& name);
+
 // The two that answer. ask_servers() ends soon when ctx is over; ask_system() cannot.
 extern const bool ask_servers_exists;  // built with c-ares
 lookup_answer ask_servers(const std::string& name, ip_family family, const context& ctx);

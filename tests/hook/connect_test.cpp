@@ -1,7 +1,6 @@
-// connect: hooked connect and accept, and the lookup of names.
+// connect: hooked connect and accept.
 #include "hook.hpp"
 
-#include <netdb.h>
 #include <netinet/in.h>
 
 namespace {
@@ -88,34 +87,6 @@ TEST(HookedConnect, ConnectWaitsForItsTimeLimit) {
     for (int fd : fds) ::close(fd);
   });
   ::close(listener);
-}
-
-TEST(HookedNames, LooksUpNames) {
-  on_goroutine([] {
-    gos::wait_group all;
-    for (int i = 0; i < 20; ++i) {
-      all.go([] {
-        addrinfo* found = nullptr;
-        EXPECT_EQ(::getaddrinfo("localhost", "80", nullptr, &found), 0);
-        ::freeaddrinfo(found);
-        char host[64];
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        EXPECT_EQ(::getnameinfo(reinterpret_cast<sockaddr*>(&address), sizeof address, host, sizeof host,
-                                nullptr, 0, NI_NUMERICHOST),
-                  0);
-        EXPECT_STREQ(host, "127.0.0.1");
-        hostent entry{};
-        hostent* answer = nullptr;
-        char buffer[1024];
-        int error = 0;
-        EXPECT_EQ(::gethostbyname_r("localhost", &entry, buffer, sizeof buffer, &answer, &error), 0);
-        EXPECT_NE(answer, nullptr);
-      });
-    }
-    all.wait();
-  });
 }
 
 }  // namespace
