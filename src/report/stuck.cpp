@@ -207,7 +207,9 @@ class analysis {
 
   static std::size_t closure_size(const goroutine* gp) noexcept {
     if (gp->closure == gp->inline_closure) return goroutine::inline_closure_size;
-    return gp->closure != nullptr ? ::malloc_usable_size(gp->closure) : 0;
+    // A multiple of 16 was asked for. What is usable behind it begins where malloc's next block does, whose address malloc has
+    // for itself: no reference to the callable.
+    return gp->closure != nullptr ? ::malloc_usable_size(gp->closure) & ~std::size_t{15} : 0;
   }
 
   void list_channels() {

@@ -1,7 +1,8 @@
 // dump_request: dumps that a signal asks for: SIGQUIT, which ends the process, and the signal of GOS_DEBUG=dump_signal=NAME.
 //
 // The handlers only note the wish and wake sysmon, which writes the dump: the interrupted thread may hold any lock. If
-// sysmon does not come, SIGQUIT ends the process all the same (quit_patience_ns).
+// sysmon does not come, SIGQUIT ends the process all the same, after quit_patience_ns or GOS_DEBUG=crash_limit, whichever is
+// shorter.
 //
 // A program that handles or ignores SIGQUIT when the runtime starts, or at any time later, or has registered it by gos::notify,
 // keeps its way. Private to sched.
