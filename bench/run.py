@@ -94,6 +94,7 @@ WORKLOADS = [
     Workload("files_by_threads", folder="files", sources={"gossamer": "threads.cpp"}, arguments=("1024",),
              quick_arguments=("64",), without={"go": "as in files"}),
     Workload("tls", processors=(1,)),
+    Workload("http", processors=(1,), hidden=("rate",)),
 ]
 # What `run.py scaling` looks at, each with all numbers of processors.
 SCALING = {"skynet": ("wall",), "fib": ("wall",), "fork_join": ("wall",), "parallel_for": ("index",), "mutex": ("lock_unlock",),
@@ -180,6 +181,8 @@ def build_all(build, runtimes, workloads):
             programs[workload, runtime] = [str(load)] + command
             if not load.exists():
                 problems[workload, runtime] = "not built: load"
+        if workload == "http":
+            programs[workload, runtime] = [str(BENCH / "http" / "load.py")] + command
     return programs, problems, go_version
 
 

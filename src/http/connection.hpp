@@ -101,6 +101,7 @@ class connection {
   response_part& out() noexcept { return out_; }
   rt::stream& stream() noexcept { return *stream_; }
   bool secure() const noexcept { return secure_; }
+  const context& server_context() const noexcept;  // over when the server is closed
   bool is_head() const noexcept { return in_.head.method == "HEAD"; }
 
   const context& request_context();
