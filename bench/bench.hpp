@@ -19,6 +19,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <string>
+#include <vector>
 
 namespace bench {
 
@@ -72,6 +74,15 @@ template <class Body> double ns_per_op(Body body) {
 inline void report(const char* workload, const char* metric, double value, const char* unit) {
   std::printf("%s %s %.6g %s\n", workload, metric, value, unit);
   std::fflush(stdout);
+}
+
+// Three lines: half of the values, 99 % and 99.9 % of them are not above.
+inline void report_percentiles(const char* workload, const std::string& metric, std::vector<double> us) {
+  std::sort(us.begin(), us.end());
+  const auto at = [&us](double part) { return us[static_cast<std::size_t>(static_cast<double>(us.size() - 1) * part)]; };
+  report(workload, (metric + "_p50").c_str(), at(0.5), "us");
+  report(workload, (metric + "_p99").c_str(), at(0.99), "us");
+  report(workload, (metric + "_p999").c_str(), at(0.999), "us");
 }
 
 // Ends the program with exit status 1 when a result is wrong. Nothing is unwound: the runtime under test is not trusted

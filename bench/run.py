@@ -90,9 +90,13 @@ WORKLOADS = [
              without={"boost_fiber": "several GB and half a minute; see sleepers_100k"}),
     Workload("sleepers_100k", folder="sleepers", arguments=("100000",), quick_arguments=("100000",)),
     Workload("echo", processors=(1,), hidden=("rate",)),
+    Workload("latency_idle", folder="latency", arguments=("idle",), quick_arguments=("idle",), processors=(1,)),
+    Workload("latency_busy", folder="latency", arguments=("busy",), quick_arguments=("busy",), processors=(1,)),
+    Workload("latency_hog", folder="latency", arguments=("hog",), quick_arguments=("hog",), processors=(1,)),
     Workload("files", arguments=("1024",), quick_arguments=("64",)),
     Workload("files_by_threads", folder="files", sources={"gossamer": "threads.cpp"}, arguments=("1024",),
              quick_arguments=("64",), without={"go": "as in files"}),
+    Workload("processes", arguments=("10000",), quick_arguments=("500",), timeout_s=120),
     Workload("tls", processors=(1,)),
     Workload("http", processors=(1,), hidden=("rate",)),
 ]
@@ -100,6 +104,9 @@ WORKLOADS = [
 SCALING = {"skynet": ("wall",), "fib": ("wall",), "fork_join": ("wall",), "parallel_for": ("index",), "mutex": ("lock_unlock",),
            "chan": ("4x4",), "echo": ("rate",)}
 
+
+# Folders whose programs are servers, and the program that starts one and asks it.
+DRIVERS = {"echo": "load", "latency": "probe"}
 
 PACKAGES = {"boost_fiber": "libboost-fiber-dev", "tbb": "libtbb-dev"}
 
@@ -122,8 +129,9 @@ def build_cmake(build, runtimes, workloads, programs, problems):
         print(found[-3000:])
     jobs = str(len(os.sched_getaffinity(0)))
     compile_one = ["cmake", "--build", str(build), "-j", jobs, "--target"]
-    if good and any(workload.where == "echo" for workload in workloads):
-        run_quietly(compile_one + ["load"])
+    for driver in {DRIVERS[workload.where] for workload in workloads if workload.where in DRIVERS}:
+        if good:
+            run_quietly(compile_one + [driver])
     for runtime in runtimes:
         if runtime.source.endswith(".go"):
             continue
@@ -170,19 +178,20 @@ def build_all(build, runtimes, workloads):
     programs, problems = {}, {}
     print("building ...", flush=True)
     (build / "bin").mkdir(parents=True, exist_ok=True)
-    if any(not runtime.source.endswith(".go") for runtime in runtimes) or any(w.where == "echo" for w in workloads):
+    if any(not runtime.source.endswith(".go") for runtime in runtimes) or any(w.where in DRIVERS for w in workloads):
         build_cmake(build, runtimes, workloads, programs, problems)
     go_version = None
     if any(runtime.name == "go" for runtime in runtimes):
         go_version = build_go(build, workloads, programs, problems)
-    load = build / "bin" / "load"
-    for (workload, runtime), command in list(programs.items()):
-        if workload == "echo":
-            programs[workload, runtime] = [str(load)] + command
-            if not load.exists():
-                problems[workload, runtime] = "not built: load"
+    for workload in [w for w in workloads if w.where in DRIVERS]:
+        driver = build / "bin" / DRIVERS[workload.where]
+        for runtime in [name for (of, name) in programs if of == workload.name]:
+            programs[workload.name, runtime].insert(0, str(driver))
+            if not driver.exists():
+                problems[workload.name, runtime] = f"not built: {driver.name}"
+    for (workload, _), command in programs.items():
         if workload == "http":
-            programs[workload, runtime] = [str(BENCH / "http" / "load.py")] + command
+            command.insert(0, str(BENCH / "http" / "load.py"))
     return programs, problems, go_version
 
 

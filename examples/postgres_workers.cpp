@@ -8,6 +8,7 @@
 
 #include <libpq-fe.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <memory>
@@ -26,16 +27,22 @@ using connection = std::unique_ptr<PGconn, finish>;
 // The first value of the answer, or nothing when the context was over first. A query that fails otherwise ends the program.
 std::optional<std::string> ask(PGconn* connection, const gos::context& ctx, const char* query, const std::string& argument) {
   const std::unique_ptr<PGcancel, finish> cancel(PQgetCancel(connection));
+  std::atomic<bool> answered{false};
   gos::wait_group cancelling;
   cancelling.add(1);
   const auto stop = gos::after_func(ctx, [&] {
-    char why[256];
-    if (PQcancel(cancel.get(), why, sizeof why) == 0) std::fprintf(stderr, "cancel: %s\n", why);
+    // Again if need be: a server that has not begun with the query ignores it.
+    while (!answered) {
+      char why[256];
+      if (PQcancel(cancel.get(), why, sizeof why) == 0) std::fprintf(stderr, "cancel: %s\n", why);
+      gos::sleep(20ms);
+    }
     cancelling.done();
   });
   const char* const arguments[] = {argument.c_str()};
   const std::unique_ptr<PGresult, finish> result(
       PQexecParams(connection, query, 1, nullptr, arguments, nullptr, nullptr, 0));
+  answered = true;
   if (stop()) cancelling.done();  // it has not begun and will not
   cancelling.wait();
   if (PQresultStatus(result.get()) == PGRES_TUPLES_OK) return PQgetvalue(result.get(), 0, 0);

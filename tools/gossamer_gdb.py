@@ -17,6 +17,7 @@ Works with the gdb and the Python of Debian 12 (13.1, 3.11) and later ones. Proc
 import bisect
 import contextlib
 import importlib
+import operator
 import os
 import re
 import struct
@@ -37,10 +38,13 @@ RESUMING = set("""
     ret return call rs rsi rn rni rc reverse-step reverse-stepi reverse-next reverse-nexti reverse-continue reverse-finish
 """.split())
 
-LIBRARY_NAME = re.compile(r"^(gos::|std::|__gnu_cxx::|gos_)")
+LIBRARY_NAME = re.compile(r"^(gos::|std::|__gnu_cxx::|gos_|_ZN3gos)")  # what assembly defines is shown mangled
+RUNTIME_NAMES = ("gos::rt::", "_ZN3gos2rt")
 WRAPPER = re.compile(r"^(void )?gos::(detail::run_and_destroy|run)<")
 LIBRARY_FILE = re.compile(r"(^|/)(gossamer/(detail/)?\w+\.hpp|include/c\+\+/.*)$")
 SYSTEM_LIBRARY = re.compile(r"/(libc|libm|libpthread|libgcc_s|libstdc\+\+|ld-linux[\w-]*)[.-][^/]*$")
+SHAPES_MAX = 16  # stacks left at the same place that are compared one by one
+WRITE_AT_ONCE = 1000
 BACKTRACE = re.compile(r"(bt|backtrace|where)\b(.*?)(\s\d+)?$")
 
 
@@ -183,12 +187,32 @@ def body_text(g):
     return what
 
 
+class Shape:
+    """The words of a stack that may be return addresses, or point into it; these by their distance."""
+
+    def __init__(self, words, sp, base, top, code_pages):
+        self.code_at = [i for i, w in enumerate(words) if w >> 12 in code_pages] or [len(words) - 1]
+        self.stack_at = [i for i, w in enumerate(words) if base <= w < top]
+        self.stack = [words[i] - sp for i in self.stack_at]
+        self.code_of = operator.itemgetter(*self.code_at)
+        self.code = self.code_of(words)
+
+    def fits(self, words, sp):
+        try:
+            return self.code_of(words) == self.code and [words[i] - sp for i in self.stack_at] == self.stack
+        except IndexError:
+            return False
+
+    def exact(self):
+        return tuple(self.code_at), self.code, tuple(self.stack_at), tuple(self.stack)
+
+
 class Places:
     """Names of places in the program's text, each looked up once."""
 
     def __init__(self, table):
         self.code_pages = table.code_pages
-        self.spawned, self.bodies, self.users = {}, {}, {}
+        self.spawned, self.bodies, self.users, self.shapes = {}, {}, {}, {}
 
     def spawn(self, g):
         if not g.spawn_pc:
@@ -224,18 +248,26 @@ class Places:
 
     def stack_key(self, g):
         """Goroutines with equal keys have equal stacks of frames: unwinding follows return addresses and saved frame pointers
-        only. So keep those words of the stack that may be one; what points into the stack, by its distance."""
-        size = g.stack_top() - g.sp
-        if g.thread is not None or not g.stack_base or not 0 < size <= KEY_BYTES_MAX:
+        only. So a stack is like one that is known if it has the same words wherever that one has what may be such."""
+        sp, base = g.sp, g.stack_base
+        top = base + (1 << g.stack_class)
+        size = top - sp
+        if g.thread is not None or not base or not 0 < size <= KEY_BYTES_MAX:
             return g.id
         try:
-            words = memoryview(read(g.sp, size & ~7)).cast("B").cast("Q")
+            words = memoryview(gdb.selected_inferior().read_memory(sp, size & ~7)).cast("B").cast("Q")
         except gdb.MemoryError:
             return g.id
-        sp, base, top, pages = g.sp, g.stack_base, g.stack_top(), self.code_pages
-        shape = [(i, w) if w >> 12 in pages else (i, w - sp) for i, w in enumerate(words)
-                 if w and (w >> 12 in pages or base <= w < top)]
-        return g.pc, g.fp - sp if base <= g.fp < top else None, tuple(shape)
+        alike = g.pc, g.fp - sp if base <= g.fp < top else None
+        known = self.shapes.setdefault(alike, [])
+        for shape in known:
+            if shape.fits(words, sp):
+                return shape
+        shape = Shape(words, sp, base, top, self.code_pages)
+        if len(known) == SHAPES_MAX:
+            return alike, shape.exact()
+        known.append(shape)
+        return shape
 
 
 # --- commands --------------------------------------------------------------------------------------------------------
@@ -255,12 +287,10 @@ FILTER shows only lines that contain this text, or match it as a regular express
         wanted = line_filter(argument.strip())
         snapshot = Snapshot()
         places = Places(snapshot.table)
-        shown = 0
-        for g in sorted(snapshot.goroutines, key=lambda g: g.id):
-            line = self.line(snapshot, places, g)
-            if wanted(line):
-                gdb.write(line + "\n")
-                shown += 1
+        shown = [line for line in (self.line(snapshot, places, g) for g in sorted(snapshot.goroutines, key=lambda g: g.id))
+                 if wanted(line)]
+        for first in range(0, len(shown), WRITE_AT_ONCE):
+            gdb.write("\n".join(shown[first:first + WRITE_AT_ONCE]) + "\n")
         if not shown:
             gdb.write("No goroutines.\n" if not argument.strip() else "No goroutines match.\n")
 
@@ -383,7 +413,7 @@ def frames_of(g):
         with at_goroutine(g) as frame:
             places, inside = [], g.thread is None
             while frame is not None and len(places) < FRAMES_MAX:
-                inside = inside and (frame.name() or "").startswith("gos::rt::")
+                inside = inside and (frame.name() or "").startswith(RUNTIME_NAMES)
                 if not inside:
                     places.append(frame.pc())
                 frame = frame.older()

@@ -5,7 +5,9 @@ program's debug table (src/sched/debug_table.hpp) and tells which thread is on w
 a stack that no thread is on.
 """
 
+import collections
 import contextlib
+import operator
 import re
 import struct
 import time
@@ -124,8 +126,8 @@ class Table:
 
 # --- goroutines ------------------------------------------------------------------------------------------------------
 
-class Goroutine:
-    __slots__ = [name for name, *_ in RECORD] + ["record", "name", "thread", "blocking"]
+class Goroutine(collections.namedtuple("Goroutine", [name for name, *_ in RECORD] + ["record"])):
+    name, thread, blocking = "", None, False  # until something else is known
 
     def stack_top(self):
         return self.stack_base + (1 << self.stack_class)
@@ -135,13 +137,14 @@ class Goroutine:
 
 
 def record_format(table):
-    """A Struct that unpacks a whole record, and the names of what it yields."""
+    """A Struct that unpacks a whole record, and what puts that into the order of RECORD."""
     fields = sorted((getattr(table, "goroutine_" + field) + behind, kind, name) for name, field, behind, kind in RECORD)
     text, at = "<", 0
     for offset, kind, _ in fields:
         text += f"{offset - at}x{kind}"
         at = offset + struct.calcsize(kind)
-    return struct.Struct(text + f"{table.goroutine_size - at}x"), [name for *_, name in fields]
+    names = [name for *_, name in fields]
+    return struct.Struct(text + f"{table.goroutine_size - at}x"), operator.itemgetter(*(names.index(name) for name, *_ in RECORD))
 
 
 class Snapshot:
@@ -156,19 +159,16 @@ class Snapshot:
 
     def read_all(self):
         table = self.table
-        layout, names = record_format(table)
-        state_at = names.index("state")
+        layout, in_order = record_format(table)
         slab, used = read_word(table.slab), read_word(table.slab_used)
         for first in range(0, used, RECORDS_AT_ONCE):
             count = min(RECORDS_AT_ONCE, used - first)
             address = slab + first * table.goroutine_size
             for values in layout.iter_unpack(read(address, count * table.goroutine_size)):
-                if values[state_at] != DEAD:
-                    g = Goroutine()
-                    for name, value in zip(names, values):
-                        setattr(g, name, value)
-                    g.record, g.thread, g.blocking = address, None, False
-                    g.name = read_text(g.extra + table.extra_name, table.extra_name_size) if g.extra else ""
+                g = Goroutine._make((*in_order(values), address))
+                if g.state != DEAD:
+                    if g.extra:
+                        g.name = read_text(g.extra + table.extra_name, table.extra_name_size)
                     yield g
                 address += table.goroutine_size
 

@@ -1,5 +1,5 @@
 // A dump of a hundred thousand goroutines (or as many as the argument says) that wait ten calls deep, a few at each depth:
-// what it costs, and by how much memory grows meanwhile.
+// what it costs, and by how much memory grows meanwhile; and what runtime::leaks of them costs.
 #include <gossamer/gossamer.hpp>
 
 #include <string>
@@ -43,6 +43,11 @@ int main(int argc, char** argv) {
     bench::check(dump.size() > static_cast<std::size_t>(count) * 40, "dump");
     bench::report("dump", "dump", seconds * 1e9 / static_cast<double>(count), "ns");
     bench::report("dump", "memory", bytes / static_cast<double>(count), "B");
+    const double leaks_start = bench::work_seconds();
+    const std::size_t blocked = gos::runtime::leaks(gos::duration(0)).size();
+    const double leaks_seconds = bench::work_seconds() - leaks_start;
+    bench::check(blocked >= static_cast<std::size_t>(count), "leaks");
+    bench::report("dump", "leaks", leaks_seconds * 1e9 / static_cast<double>(count), "ns");
     gate.close();
     left.wait();
   });

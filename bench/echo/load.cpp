@@ -9,23 +9,16 @@
 // reported too, but at saturation they say the same thing less exactly.
 // The server must print `port N`; it is ended when the measurement is over.
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sched.h>
-#include <signal.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <ctime>
-#include <string>
 #include <vector>
 
 #include "../bench.hpp"
+#include "../server.hpp"
 
 namespace {
+
+using namespace bench;
 
 constexpr std::size_t request_size = 64;
 constexpr int latency_us_max = 100'000;
@@ -39,68 +32,6 @@ struct connection {
   char answer[request_size] = {};
 };
 
-struct server {
-  pid_t pid = -1;
-  clockid_t cpu_clock = 0;
-  int port = 0;
-};
-
-server running;
-
-[[noreturn]] void fail(const char* what) {
-  std::fprintf(stderr, "echo: %s\n", what);
-  if (running.pid > 0) kill(running.pid, SIGKILL);
-  std::_Exit(1);
-}
-
-void keep_on(int processor) {
-  cpu_set_t wanted;
-  CPU_ZERO(&wanted);
-  CPU_SET(static_cast<unsigned>(processor), &wanted);
-  sched_setaffinity(0, sizeof wanted, &wanted);
-}
-
-// The first two processors this process may use, or an empty list when there are not two.
-std::vector<int> two_processors() {
-  cpu_set_t allowed;
-  std::vector<int> found;
-  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return found;
-  for (int i = 0; i < CPU_SETSIZE && found.size() < 2; ++i) {
-    if (CPU_ISSET(static_cast<unsigned>(i), &allowed)) found.push_back(i);
-  }
-  if (found.size() < 2) found.clear();
-  return found;
-}
-
-server start(char** command, int processor) {
-  int output[2];
-  if (pipe(output) != 0) fail("pipe");
-  const pid_t pid = fork();
-  if (pid < 0) fail("fork");
-  if (pid == 0) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (processor >= 0) keep_on(processor);
-    dup2(output[1], STDOUT_FILENO);
-    close(output[0]);
-    close(output[1]);
-    execv(command[0], command);
-    std::perror(command[0]);
-    _exit(127);
-  }
-  close(output[1]);
-  running.pid = pid;
-  std::FILE* lines = fdopen(output[0], "r");
-  char line[256];
-  int port = 0;
-  if (lines == nullptr || std::fgets(line, sizeof line, lines) == nullptr ||
-      std::sscanf(line, "port %d", &port) != 1) {
-    fail("the server did not say its port");
-  }
-  server started{pid, 0, port};
-  if (clock_getcpuclockid(pid, &started.cpu_clock) != 0) fail("no processor clock of the server");
-  return started;
-}
-
 double server_cpu_seconds() {
   timespec used{};
   if (clock_gettime(running.cpu_clock, &used) != 0) fail("the server has ended");
@@ -108,14 +39,7 @@ double server_cpu_seconds() {
 }
 
 void open_connection(connection& conn, int poller, std::size_t index) {
-  conn.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(static_cast<std::uint16_t>(running.port));
-  if (connect(conn.fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) fail("cannot connect");
-  const int on = 1;
-  setsockopt(conn.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  conn.fd = connect_to_server();
   fcntl(conn.fd, F_SETFL, O_NONBLOCK);
   epoll_event event{};
   event.events = EPOLLIN;

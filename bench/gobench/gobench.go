@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -59,6 +60,15 @@ func NsPerOp(body func(n int) int) float64 {
 // Report prints one measured value in the form that run.py reads.
 func Report(workload, metric string, value float64, unit string) {
 	fmt.Printf("%s %s %.6g %s\n", workload, metric, value, unit)
+}
+
+// ReportPercentiles prints three values: half of the values, 99 % and 99.9 % of them are not above.
+func ReportPercentiles(workload, metric string, us []float64) {
+	slices.Sort(us)
+	at := func(part float64) float64 { return us[int(float64(len(us)-1)*part)] }
+	Report(workload, metric+"_p50", at(0.5), "us")
+	Report(workload, metric+"_p99", at(0.99), "us")
+	Report(workload, metric+"_p999", at(0.999), "us")
 }
 
 // Check ends the program with exit status 1 when a result is wrong.

@@ -29,10 +29,9 @@ using rt::goroutine;
 void goroutine_entry(goroutine* gp) {
   rt::race_acquire(gp);  // MM-01: pairs with goroutine_start_in_kernel() and run_main_goroutine()
   rt::race_acquire(gp->stack_base);  // TSan cannot be told that a stack is new: its users come one after the other
-  void* const closure = gp->closure;
-  rt::run_goroutine_body(gp->body, closure);
+  rt::run_goroutine_body(gp);
   if (gp->locals != nullptr) rt::destroy_locals(gp);
-  if (closure != gp->inline_closure) std::free(closure);
+  if (gp->closure != gp->inline_closure) std::free(gp->closure);
   rt::race_release(gp->stack_base);
   rt::race_release(&gp->closure);  // so do the users of the record; pairs with goroutine_prepare()
 }
@@ -68,6 +67,8 @@ void run_main_body(void* storage) {
   return true;
 }();
 
+static_assert(detail::small_callable_size == goroutine::inline_closure_size);
+
 constexpr std::size_t main_stack_size = std::size_t{8} << 20;
 
 }  // namespace
@@ -94,6 +95,13 @@ spawn_ticket spawn_begin(std::size_t size, std::size_t alignment, const spawn_op
     std::memcpy(name, options->name.data(), length);
     name[length] = '\0';
   }
+  return {gp->closure, gp};
+}
+
+spawn_ticket spawn_begin_small() {
+  goroutine* gp = rt::goroutine_prepare(0);
+  if (gp == nullptr) throw std::bad_alloc();
+  gp->closure = gp->inline_closure;
   return {gp->closure, gp};
 }
 

@@ -86,7 +86,7 @@ struct websocket::state {
 
   void limit_reads(bool within_frame) {
     auto when = idle_deadline;
-    if (within_frame && options.frame_timeout.count() > 0) when = clock::now() + options.frame_timeout;
+    if (within_frame && options.frame_timeout.count() > 0) when = coarse_now() + options.frame_timeout;
     static_cast<void>(stream->set_deadlines(true, false, when));
   }
   std::unexpected<error> fail(error why) {
@@ -237,7 +237,7 @@ result<void> websocket::state::write_frame_locked(opcode code, std::string_view 
   std::array<char, frame_head_max> text;
   const std::string_view first(text.data(), write_frame_head(head, text.data()));
   if (options.frame_timeout.count() > 0)
-    static_cast<void>(stream->set_deadlines(false, true, clock::now() + options.frame_timeout));
+    static_cast<void>(stream->set_deadlines(false, true, coarse_now() + options.frame_timeout));
   const std::array pieces{std::as_bytes(std::span(first)), std::as_bytes(std::span(data))};
   const auto sent = stream->write_pieces(std::span(pieces).first(data.empty() ? 1 : 2));
   if (!sent) said = true;  // half a frame may be out

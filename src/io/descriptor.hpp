@@ -1,5 +1,5 @@
-// descriptor: what operations on files and on sockets have in common: the loop "try, wait, try again" over a poll_desc, the one
-// over pieces, and how an operation ended.
+// descriptor: what operations on files, on pipes to programs and on sockets have in common: the loop "try, wait, try again" over
+// a poll_desc, the one over pieces, and how an operation ended.
 //
 // A try is a system call that does not wait: its result, or the negative errno value (kernel_calls.hpp says why). It runs in user
 // mode: if one waits all the same, the processor is taken away as from any code.

@@ -29,14 +29,13 @@ namespace {
 
 }  // namespace
 
-void run_goroutine_body(void (*body)(void*), void* storage) noexcept {
+void run_goroutine_body(goroutine* gp) noexcept {
   try {
-    body(storage);
+    gp->body(gp->closure);
   } catch (const passing_exception&) {  // never: see throw_stack.hpp
   } catch (...) {
     end_by_exception();
   }
-  goroutine* gp = current_goroutine();
   if (gp->panics != nullptr) [[unlikely]] release_panics(gp);
 }
 

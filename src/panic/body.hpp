@@ -8,9 +8,9 @@
 
 namespace gos::rt {
 
-// Calls body(storage). Returns when it returned or ended by goexit; anything else is an unrecovered
+// Calls gp's body with its closure. Returns when it returned or ended by goexit; anything else is an unrecovered
 // panic: reports it and ends the process with status 2. User mode, on the goroutine.
-void run_goroutine_body(void (*body)(void*), void* storage) noexcept;
+void run_goroutine_body(goroutine* gp) noexcept;
 
 // Inside a catch block: is it goexit that is being handled? Then it must be rethrown.
 bool current_exception_is_goexit() noexcept;

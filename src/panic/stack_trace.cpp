@@ -83,12 +83,19 @@ std::string describe_stack(void* const* frames, std::size_t depth) noexcept {
   }
 }
 
+std::string describe_spawn(void* spawn_pc) {
+  return spawn_pc != nullptr ? user_frame_text(find_symbol(inside_call(spawn_pc))) : std::string();
+}
+
+std::string describe_creator(const std::string& spawn, const std::string& parents) {
+  if (spawn.empty()) return {};
+  const std::size_t line_end = spawn.find('\n');
+  return "created by " + spawn.substr(0, line_end) + " in " + parents + spawn.substr(line_end);
+}
+
 std::string describe_creator(void* spawn_pc, std::uint64_t parent_id) noexcept {
-  if (spawn_pc == nullptr) return {};
   try {
-    const std::string site = user_frame_text(find_symbol(inside_call(spawn_pc)));
-    const std::size_t line_end = site.find('\n');
-    return "created by " + site.substr(0, line_end) + " in goroutine " + std::to_string(parent_id) + site.substr(line_end);
+    return describe_creator(describe_spawn(spawn_pc), "goroutine " + std::to_string(parent_id));
   } catch (...) {
     return {};
   }

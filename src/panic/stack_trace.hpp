@@ -42,4 +42,8 @@ class stack_text {
 // `created by F in goroutine M` and the place, two lines. Empty without a spawn site, or if memory is exhausted.
 std::string describe_creator(void* spawn_pc, std::uint64_t parent_id) noexcept;
 
+// The same in two steps, for who keeps the first: function and place, and `goroutine M` or several.
+std::string describe_spawn(void* spawn_pc);
+std::string describe_creator(const std::string& spawn, const std::string& parents);
+
 }  // namespace gos::rt

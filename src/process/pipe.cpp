@@ -2,8 +2,6 @@
 #include "process/pipe.hpp"
 
 #include <algorithm>
-#include <cerrno>
-#include <chrono>
 
 #include "process/system.hpp"
 
@@ -12,10 +10,6 @@ namespace gos::rt {
 namespace {
 
 constinit lasting_pool<pipe_fd> pool;
-
-std::error_code system_error_of(std::ptrdiff_t negative) noexcept {
-  return {static_cast<int>(-negative), std::system_category()};
-}
 
 }  // namespace
 
@@ -41,29 +35,14 @@ error pipe_fd::failure(const char* operation, std::error_code cause, std::size_t
   return {cause, text, {}, transferred};
 }
 
-template <class Call> pipe_fd::attempt pipe_fd::try_until_done(direction d, Call call) noexcept {
-  attempt a;
-  a.cause = desc_.prepare(d);
-  while (!a.cause) {
-    a.count = call(desc_.fd());
-    if (a.count >= 0) break;
-    if (a.count == -EAGAIN) {
-      a.cause = desc_.wait(d);
-    } else if (a.count != -EINTR) {
-      a.cause = system_error_of(a.count);
-    }
-  }
-  return a;
-}
-
-pipe_fd::attempt pipe_fd::read_piece(std::byte* buffer, std::size_t size) noexcept {
+attempt pipe_fd::read_piece(std::byte* buffer, std::size_t size) noexcept {
   attempt a;
   if (!desc_.begin(direction::read)) {
     a.cause = io_errc::closed;
     return a;
   }
   if (size != 0) {
-    a = try_until_done(direction::read, [=](int fd) { return kernel_calls::read(fd, buffer, size); });
+    a = try_until_done(desc_, direction::read, [=](int fd) { return kernel_calls::read(fd, buffer, size); });
   }
   desc_.end(direction::read);
   return a;
@@ -93,7 +72,7 @@ result<std::size_t> pipe_fd::write_some(const std::byte* data, std::size_t size)
   if (!desc_.begin(direction::write)) return std::unexpected(failure("write", io_errc::closed));
   attempt a;
   if (size != 0) {
-    a = try_until_done(direction::write, [=](int fd) { return kernel_calls::write(fd, data, size); });
+    a = try_until_done(desc_, direction::write, [=](int fd) { return kernel_calls::write(fd, data, size); });
   }
   desc_.end(direction::write);
   if (a.cause) return std::unexpected(failure("write", a.cause));
@@ -102,13 +81,11 @@ result<std::size_t> pipe_fd::write_some(const std::byte* data, std::size_t size)
 
 result<std::size_t> pipe_fd::write_all(const std::byte* data, std::size_t size) {
   if (!desc_.begin(direction::write)) return std::unexpected(failure("write", io_errc::closed));
-  attempt a;
   std::size_t done = 0;
-  while (done < size && !a.cause) {
-    a = try_until_done(direction::write,
-                       [=](int fd) { return kernel_calls::write(fd, data + done, size - done); });
-    if (!a.cause) done += static_cast<std::size_t>(a.count);
-  }
+  const attempt a = move_all(size, done, [=, this](std::size_t at) {
+    return try_until_done(desc_, direction::write,
+                          [=](int fd) { return kernel_calls::write(fd, data + at, size - at); });
+  });
   desc_.end(direction::write);
   if (a.cause) return std::unexpected(failure("write", a.cause, done));
   return size;
@@ -121,13 +98,7 @@ result<void> pipe_fd::close() {
 
 result<void> pipe_fd::set_deadline(std::optional<time_point> when) {
   if (!desc_.begin()) return std::unexpected(failure("set", io_errc::closed));
-  std::int64_t deadline_ns = no_deadline_ns;
-  if (when && *when != time_point{} && *when != time_point::max()) {
-    // The past is the past; 0 is taken.
-    deadline_ns = std::max<std::int64_t>(
-        std::chrono::duration_cast<std::chrono::nanoseconds>(when->time_since_epoch()).count(), 1);
-  }
-  desc_.set_deadline(direction_, deadline_ns);
+  desc_.set_deadline(direction_, deadline_of(when));
   desc_.end();
   return {};
 }

@@ -1,4 +1,4 @@
-// pipe: one end of a pipe: its descriptor, and "try, wait, try again" over poll_desc.
+// pipe: one end of a pipe.
 #pragma once
 
 #include <cstddef>
@@ -7,8 +7,8 @@
 
 #include <gossamer/process.hpp>
 
+#include "io/descriptor.hpp"
 #include "io/lasting_pool.hpp"
-#include "io/poll_desc.hpp"
 
 namespace gos::rt {
 
@@ -29,12 +29,6 @@ class pipe_fd : public pooled<pipe_fd> {
   int number() const noexcept { return desc_.fd(); }
 
  private:
-  // How the tries of one operation ended: with a count, or with a cause.
-  struct attempt {
-    std::ptrdiff_t count = 0;
-    std::error_code cause;
-  };
-  template <class Call> attempt try_until_done(direction d, Call call) noexcept;
   attempt read_piece(std::byte* buffer, std::size_t size) noexcept;
   error failure(const char* operation, std::error_code cause, std::size_t transferred = 0) const;
 

@@ -111,6 +111,12 @@ class frame_texts {
     return out;
   }
 
+  std::string creator(void* spawn_pc, const std::string& parents) {
+    const auto [at, added] = spawns_.try_emplace(spawn_pc);
+    if (added) at->second = describe_spawn(spawn_pc);
+    return describe_creator(at->second, parents);
+  }
+
  private:
   const symbol_place& place(void* pc) {
     const auto [at, added] = places_.try_emplace(pc);
@@ -120,6 +126,7 @@ class frame_texts {
 
   const bool runtime_frames_;
   std::unordered_map<void*, symbol_place> places_;
+  std::unordered_map<void*, std::string> spawns_;
 };
 
 // The texts of all stacks, equal ones once.
@@ -142,22 +149,17 @@ class stack_texts {
   std::vector<std::uint32_t> which_;  // of texts_, for each stack
 };
 
-// `created by F in goroutine M` and the place; of several parents the first few.
-std::string created_by(const group& members) {
-  std::string text = describe_creator(members[0]->view.spawn_pc, members[0]->view.parent_id);
+// `goroutine 5`, or of several the first few.
+std::string parents_text(const group& members) {
   std::vector<std::uint64_t> parents;
   for (const gathered_goroutine* one : members) parents.push_back(one->view.parent_id);
   std::sort(parents.begin(), parents.end());
   parents.erase(std::unique(parents.begin(), parents.end()), parents.end());
-  if (parents.size() == 1 || text.empty()) return text;
-  const std::size_t line_end = text.find('\n');
-  const std::size_t end = text.rfind(" in goroutine ", line_end);
-  if (end == std::string::npos) return text;
-  std::string list = " in goroutines ";
+  std::string list = parents.size() == 1 ? "goroutine " : "goroutines ";
   const std::size_t told = std::min(parents.size(), parents_max);
   for (std::size_t i = 0; i < told; ++i) list += (i == 0 ? "" : ", ") + std::to_string(parents[i]);
   if (told < parents.size()) list += " and " + std::to_string(parents.size() - told) + " more";
-  return text.substr(0, end) + list + text.substr(line_end);
+  return list;
 }
 
 // The runtime's threads, for who suspects the runtime.
@@ -214,12 +216,24 @@ std::string stuck_header(const goroutine_view& view, bool leaked, std::int64_t n
   return text.insert(text.find('[') + 1 + reason.size(), " (leaked)");
 }
 
-std::string describe_stuck(const gathered& everybody, const gathered_goroutine& one, bool leaked, const std::string& note,
-                           std::int64_t now_ns) {
-  std::string text = stuck_header(one.view, leaked, now_ns) + "\t" + note + "\n" + wait_line(everybody, one, now_ns);
-  frame_texts frames(false);
-  text += one.stack != 0 ? frames.stack(everybody.frames(one.stack), everybody.depth(one.stack)) : instead_of_stack(one.view);
-  return text + created_by({&one});
+struct stuck_texts::known {
+  frame_texts frames{false};
+  std::unordered_map<std::uint32_t, std::string> stacks;
+};
+
+stuck_texts::stuck_texts(const gathered& everybody) : everybody_(everybody), known_(std::make_unique<known>()) {}
+stuck_texts::~stuck_texts() = default;
+
+std::string stuck_texts::describe(const gathered_goroutine& one, bool leaked, const std::string& note, std::int64_t now_ns) {
+  std::string text = stuck_header(one.view, leaked, now_ns) + "\t" + note + "\n" + wait_line(everybody_, one, now_ns);
+  if (one.stack != 0) {
+    const auto [at, added] = known_->stacks.try_emplace(one.stack);
+    if (added) at->second = known_->frames.stack(everybody_.frames(one.stack), everybody_.depth(one.stack));
+    text += at->second;
+  } else {
+    text += instead_of_stack(one.view);
+  }
+  return text + known_->frames.creator(one.view.spawn_pc, parents_text({&one}));
 }
 
 std::string goroutine_header(const goroutine_view& view, std::int64_t now_ns) {
@@ -268,7 +282,7 @@ void write_dump(const dump_options& options, bool first, dump_writer write, void
     }
     const std::uint32_t stack = members[0]->stack;
     out.add(stack != 0 ? stacks.of(stack) : instead_of_stack(members[0]->view));
-    out.add(created_by(members));
+    out.add(frames.creator(members[0]->view.spawn_pc, parents_text(members)));
   }
   if (options.runtime_frames) out.add(threads_text());
   if (!stalls.empty()) out.add("\n" + stalls);

@@ -14,6 +14,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <string>
 
 #include "sched/inspect.hpp"
@@ -35,11 +36,26 @@ void write_dump(const dump_options& options, bool first, dump_writer write, void
 // The calling goroutine, or plain thread. `frames` are its own; empty: it has none to show.
 std::string describe_caller(void* const* frames, std::size_t depth, bool runtime_frames);
 
-// One of a report about some: header with ` (leaked)` if it is, `note` in a line of its own, what it waits on, stack, creator.
 class gathered;
 struct gathered_goroutine;
-std::string describe_stuck(const gathered& everybody, const gathered_goroutine& one, bool leaked, const std::string& note,
-                           std::int64_t now_ns);
+
+// A report about some of those that were gathered. What it has looked up it keeps.
+class stuck_texts {
+ public:
+  explicit stuck_texts(const gathered& everybody);  // which must outlive it
+  ~stuck_texts();
+  stuck_texts(const stuck_texts&) = delete;
+  stuck_texts& operator=(const stuck_texts&) = delete;
+
+  // Header with ` (leaked)` if it is, `note` in a line of its own, what it waits on, stack, creator.
+  std::string describe(const gathered_goroutine& one, bool leaked, const std::string& note, std::int64_t now_ns);
+
+ private:
+  struct known;
+  const gathered& everybody_;
+  const std::unique_ptr<known> known_;
+};
+
 std::string stuck_header(const goroutine_view& view, bool leaked, std::int64_t now_ns);
 std::string duration_text(std::int64_t ns);
 

@@ -125,6 +125,9 @@ class search {
 void range_set::sort() {
   std::sort(ranges_.begin(), ranges_.end(),
             [](const address_range& a, const address_range& b) { return a.low() < b.low(); });
+  if (ranges_.empty()) return;
+  not_first_ = ranges_.front().not_low;
+  not_last_ = ranges_.back().not_high;
 }
 
 const address_range* range_set::next(std::uintptr_t address) const noexcept {
@@ -134,6 +137,7 @@ const address_range* range_set::next(std::uintptr_t address) const noexcept {
 }
 
 const address_range* range_set::find(std::uintptr_t address) const noexcept {
+  if (address < ~not_first_ || address >= ~not_last_) return nullptr;  // most words are
   const address_range* const at = next(address);
   return at != nullptr && at->low() <= address ? at : nullptr;
 }

@@ -35,6 +35,8 @@ class range_set {
 
  private:
   std::vector<address_range> ranges_;
+  std::uintptr_t not_first_ = 0;  // low() and high() of all; complemented, too
+  std::uintptr_t not_last_ = ~std::uintptr_t{0};
 };
 
 // Calls hit(owner of the range pointed into, argument) for each word found outside of `ignored` and of all goroutines' stacks.

@@ -39,9 +39,10 @@
 
 #include "chan/channel.hpp"
 #include "chan/describe.hpp"
-#include "report/references.hpp"
-#include "sched/inspect.hpp"
 #include "report/holders.hpp"
+#include "report/references.hpp"
+#include "report/stuck_set.hpp"
+#include "sched/inspect.hpp"
 #include "sync/holders.hpp"
 
 namespace gos::rt {
@@ -50,7 +51,7 @@ namespace {
 
 constexpr std::size_t arms_max = 16;     // a select with more is not judged
 constexpr std::uint32_t nobody = UINT32_MAX;
-constexpr std::uint32_t outside = UINT32_MAX - 1;
+constexpr std::uint32_t outside = reference::outside;
 
 enum class wait_kind : std::uint8_t { for_ever, channels, lock };
 
@@ -80,24 +81,6 @@ struct channel_facts {
   std::uint32_t references;  // 0: not read
   bool walked;
 };
-
-// A handle in the memory of a candidate.
-struct handle_at {
-  std::uint32_t owner;
-  std::uint32_t channel;
-};
-// The candidate's memory is referred to by another's, or from outside.
-struct reference {
-  std::uint32_t to;
-  std::uint32_t from;
-};
-
-// The goroutine on whose stack it is. on_slot: that is, or was, a goroutine's.
-const goroutine* holder_goroutine(detail::holder_word word, bool& on_slot) noexcept {
-  const std::byte* const base = holder_stack(word);
-  on_slot = base != nullptr;
-  return on_slot ? goroutine_of_stack(base) : nullptr;
-}
 
 class analysis {
  public:
@@ -149,7 +132,7 @@ class analysis {
       if (table.capacity() - table.size() < more) table.reserve(2 * table.capacity() + more);
     };
     room(all_, inspect_batch_max);
-    room(handles_, inspect_batch_max * 32);
+    room(handles_, all_.size() + inspect_batch_max * 32);  // all of them may be queued at one channel
     room(references_, inspect_batch_max * 32);
   }
   template <class T> static bool add(std::vector<T>& table, const T& one) noexcept {
@@ -324,50 +307,33 @@ class analysis {
 
   // Between the visits: whose stack is it? One that is in has not moved since.
   void find_holders() {
+    std::vector<goroutine_stack> stacks;
     for (candidate& c : all_) {
       c.holder = outside;
-      if (c.holder_word == 0) continue;
-      bool on_slot = false;
-      const goroutine* const holder = holder_goroutine(c.holder_word, on_slot);
-      c.ended_holder = on_slot && holder == nullptr;
-      if (const candidate* const who = holder != nullptr ? find(holder) : nullptr) c.holder = index_of(*who);
+      const std::byte* const base = c.holder_word != 0 ? holder_stack(c.holder_word) : nullptr;
+      if (base == nullptr) continue;
+      if (stacks.empty()) stacks = goroutine_stacks();
+      const auto at = std::partition_point(stacks.begin(), stacks.end(), [=](const goroutine_stack& one) { return one.base < base; });
+      c.ended_holder = at == stacks.end() || at->base != base;
+      if (const candidate* const who = !c.ended_holder ? find(at->gp) : nullptr) c.holder = index_of(*who);
     }
   }
 
-  // Step 3: takes out, until nothing changes, who may be woken by somebody who is not in.
+  // Step 3: takes out who may be woken by somebody who is not in.
   void settle() {
-    std::vector<std::uint32_t> found(channels_.size());
-    for (bool changed = true; changed;) {
-      changed = false;
-      for (candidate& c : all_) c.in = c.in && c.queued;
-      std::fill(found.begin(), found.end(), 0);
-      std::vector<bool> referred(all_.size());
-      for (const reference& r : references_) {
-        if (r.from == outside || !all_[r.from].in) referred[r.to] = true;
-      }
-      for (const handle_at& h : handles_) {
-        if (all_[h.owner].in && !referred[h.owner]) ++found[h.channel];
-      }
-      for (candidate& c : all_) {
-        if (c.in && !holds(c, found)) {
-          c.in = false;
-          changed = true;
-        }
-      }
+    std::vector<wait_for> channels, holders;
+    std::vector<std::uint32_t> handle_counts;
+    std::vector<bool> in;
+    for (const candidate& c : all_) {
+      const std::uint32_t own = index_of(c);
+      const bool held_outside = c.kind == wait_kind::lock && !c.ended_holder && c.holder == outside;
+      in.push_back(c.in && c.queued && !held_outside);
+      for (std::size_t i = 0; i < c.channel_count; ++i) channels.push_back({own, channel_index(c.channels[i])});
+      if (c.kind == wait_kind::lock && c.holder != outside) holders.push_back({own, c.holder});
     }
-  }
-
-  bool holds(const candidate& c, const std::vector<std::uint32_t>& found) const noexcept {
-    switch (c.kind) {
-      case wait_kind::for_ever: return true;
-      case wait_kind::lock: return c.ended_holder || (c.holder < all_.size() && all_[c.holder].in);
-      case wait_kind::channels: break;
-    }
-    for (std::size_t i = 0; i < c.channel_count; ++i) {
-      const std::uint32_t ch = channel_index(c.channels[i]);
-      if (!channels_[ch].walked || channels_[ch].references != found[ch]) return false;
-    }
-    return true;
+    for (const channel_facts& f : channels_) handle_counts.push_back(f.walked ? f.references : 0);
+    keep_stuck({handles_, references_, channels, holders, handle_counts}, in);
+    for (candidate& c : all_) c.in = in[index_of(c)];
   }
 
   bool referable() const noexcept {
@@ -437,7 +403,9 @@ class analysis {
 #endif
   void words(std::uintptr_t low, std::uintptr_t high, std::uint32_t from) noexcept {
     for (std::uintptr_t at = (low + 7) & ~std::uintptr_t{7}; at + sizeof(void*) <= high; at += sizeof(void*)) {
-      const address_range* const target = own_->find(*reinterpret_cast<const std::uintptr_t*>(at));
+      const std::uintptr_t word = *reinterpret_cast<const std::uintptr_t*>(at);
+      if (word - low < high - low) continue;  // to itself
+      const address_range* const target = own_->find(word);
       if (target != nullptr && target->owner != from) refer(target->owner, from);
     }
   }

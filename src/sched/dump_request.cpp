@@ -1,9 +1,11 @@
 // See dump_request.hpp.
 #include "sched/dump_request.hpp"
 
+#include <poll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <csignal>
@@ -22,7 +24,7 @@ namespace {
 
 constexpr std::uint32_t live_dump = 1;
 constexpr std::uint32_t quit = 2;
-constexpr int quit_patience_s = 5;
+constexpr std::int64_t quit_patience_ns = 5'000'000'000;
 
 std::atomic<std::uint32_t> wanted{0};
 std::atomic<bool> quit_begun{false};  // sysmon writes the report
@@ -44,9 +46,17 @@ void start_patience() noexcept {
   event.sigev_signo = SIGQUIT;
   int timer = -1;
   if (::syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &timer) != 0) return;
+  const std::int64_t patience_ns = std::min(quit_patience_ns, crash_limit());
   itimerspec at{};
-  at.it_value.tv_sec = quit_patience_s;
+  at.it_value.tv_sec = patience_ns / 1'000'000'000;
+  at.it_value.tv_nsec = patience_ns % 1'000'000'000;
   ::syscall(SYS_timer_settime, timer, 0, &at, nullptr);
+}
+
+// Unless that would wait: it may be standard error that sysmon is held up by.
+void write_error_at_once(const char* text) noexcept {
+  pollfd error{STDERR_FILENO, POLLOUT, 0};
+  if (::poll(&error, 1, 0) > 0) write_error(text);
 }
 
 void on_quit(int, siginfo_t* info, void*) noexcept {
@@ -54,7 +64,7 @@ void on_quit(int, siginfo_t* info, void*) noexcept {
   if (info->si_code == SI_TIMER) {
     // relaxed: from then on the report's own limit holds (crash_limit).
     if (!quit_begun.load(std::memory_order_relaxed)) {
-      write_error("SIGQUIT: quit\n(the runtime does not come to write the stacks)\n");
+      write_error_at_once("SIGQUIT: quit\n(the runtime does not come to write the stacks)\n");
       if (traceback() == traceback_level::crash) ::abort();
       ::_exit(2);
     }

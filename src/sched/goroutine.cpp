@@ -27,7 +27,6 @@ constexpr std::size_t slab_goroutines_max = std::size_t{1} << 28;
 constexpr std::size_t slab_goroutines_min = std::size_t{1} << 16;
 constexpr std::size_t chunk = 64;          // taken from the slab at once
 constexpr std::size_t dump_step = 4096;    // a multiple of it: their bytes are whole pages of any size
-constexpr std::uint32_t free_max = 1024;   // a processor keeps at most; the rest goes to the common list
 constexpr std::uint64_t id_batch = 64;
 
 std::size_t slab_size = 0;    // under scheduler::lock; immutable after the reservation
@@ -97,50 +96,57 @@ std::size_t goroutine_capacity() noexcept {
   return goroutine_slab_used.load(std::memory_order_acquire);  // acquire: pairs with take_common()
 }
 
-goroutine* goroutine_take(processor* pp) noexcept {
-  if (GOS_UNLIKELY(pp == nullptr)) {
-    // A plain thread takes one and leaves the others.
-    std::uint32_t count = 0;
-    goroutine* first = take_common(count);
-    if (first == nullptr) return nullptr;
-    if (GOS_UNLIKELY(sched.watched != 0)) watch_equip(first);
-    goroutine* rest = first->queue_next;
-    spin_guard guard(sched.lock);
-    while (rest != nullptr) {
-      goroutine* gp = rest;
-      rest = gp->queue_next;
-      gp->queue_next = sched.free_goroutines;
-      sched.free_goroutines = gp;
-    }
-    return first;
+namespace {
+
+// A plain thread takes one and leaves the others.
+goroutine* take_without_processor() noexcept {
+  std::uint32_t count = 0;
+  goroutine* first = take_common(count);
+  if (first == nullptr) return nullptr;
+  if (GOS_UNLIKELY(sched.watched != 0)) watch_equip(first);
+  goroutine* rest = first->queue_next;
+  spin_guard guard(sched.lock);
+  while (rest != nullptr) {
+    goroutine* gp = rest;
+    rest = gp->queue_next;
+    gp->queue_next = sched.free_goroutines;
+    sched.free_goroutines = gp;
   }
-  if (GOS_UNLIKELY(pp->free_goroutines == nullptr)) {
-    pp->free_goroutines = take_common(pp->free_count);
-    if (pp->free_goroutines == nullptr) return nullptr;
-    if (GOS_UNLIKELY(sched.watched != 0)) watch_equip(pp->free_goroutines);
-  }
+  return first;
+}
+
+bool refill(processor* pp) noexcept {
+  pp->free_goroutines = take_common(pp->free_count);
+  if (pp->free_goroutines == nullptr) return false;
+  if (GOS_UNLIKELY(sched.watched != 0)) watch_equip(pp->free_goroutines);
+  return true;
+}
+
+[[gnu::always_inline]] inline goroutine* take(processor* pp) noexcept {
+  if (GOS_UNLIKELY(pp == nullptr)) return take_without_processor();
+  if (GOS_UNLIKELY(pp->free_goroutines == nullptr) && !refill(pp)) return nullptr;
   goroutine* gp = pp->free_goroutines;
   pp->free_goroutines = gp->queue_next;
   --pp->free_count;
   return gp;
 }
 
-void goroutine_give(processor* pp, goroutine* gp) noexcept {
+}  // namespace
+
+void goroutine_give_slow(processor* pp, goroutine* gp) noexcept {
   if (GOS_UNLIKELY(pp == nullptr)) {
     spin_guard guard(sched.lock);
     gp->queue_next = sched.free_goroutines;
     sched.free_goroutines = gp;
     return;
   }
-  gp->queue_next = pp->free_goroutines;
-  pp->free_goroutines = gp;
-  if (GOS_LIKELY(++pp->free_count < free_max)) return;
   // Half of them to the common list, but not gp itself: its machine may still be on its stack.
-  goroutine* first = gp->queue_next;
+  goroutine* first = pp->free_goroutines;
   goroutine* last = first;
-  for (std::uint32_t i = 1; i < free_max / 2; ++i) last = last->queue_next;
+  for (std::uint32_t i = 1; i < free_goroutines_max / 2; ++i) last = last->queue_next;
   gp->queue_next = last->queue_next;
-  pp->free_count -= free_max / 2;
+  pp->free_goroutines = gp;
+  pp->free_count -= free_goroutines_max / 2 - 1;
   spin_guard guard(sched.lock);
   last->queue_next = sched.free_goroutines;
   sched.free_goroutines = first;
@@ -151,7 +157,7 @@ namespace {
 // In the body of goroutine_prepare, which each spawn calls.
 [[gnu::always_inline]] inline goroutine* make(processor* pp, std::uint8_t stack_class,
                                               std::uint64_t parent_id) noexcept {
-  goroutine* gp = goroutine_take(pp);
+  goroutine* gp = take(pp);
   if (GOS_UNLIKELY(gp == nullptr)) return nullptr;
   race_acquire(&gp->closure);  // pairs with the end of its last user
   if (pp != nullptr) {
@@ -178,7 +184,6 @@ goroutine* goroutine_make(processor* pp, std::uint8_t stack_class, std::uint64_t
 }
 
 goroutine* goroutine_prepare(std::uint8_t stack_class) noexcept {
-  ensure_started();
   machine* mp = kernel_enter();
   goroutine* gp = make(mp->pp, stack_class, mp->current->id);
   kernel_leave();
@@ -191,14 +196,10 @@ void goroutine_discard(goroutine* gp) noexcept {
   kernel_leave();
 }
 
-void goroutine_start(goroutine* gp) noexcept {
-  kernel_section kernel;
-  goroutine_start_in_kernel(gp);
-}
+namespace {
 
-void goroutine_start_in_kernel(goroutine* gp) noexcept {
+[[gnu::always_inline]] inline void start(processor* pp, goroutine* gp) noexcept {
   race_release(gp);
-  processor* pp = this_machine()->pp;
   gp->state.store(goroutine_state::runnable, std::memory_order_relaxed);  // relaxed: for dumps
   if (GOS_UNLIKELY(pp == nullptr || sched.migrate)) {
     // relaxed: counters.
@@ -221,6 +222,15 @@ void goroutine_start_in_kernel(goroutine* gp) noexcept {
       wake_one();
     }
   }
+}
+
+}  // namespace
+
+void goroutine_start_in_kernel(goroutine* gp) noexcept { start(this_machine()->pp, gp); }
+
+void goroutine_start(goroutine* gp) noexcept {
+  start(kernel_enter()->pp, gp);
+  kernel_leave();
 }
 
 goroutine_extra& goroutine_extra_of(goroutine& gp) noexcept {

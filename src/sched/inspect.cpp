@@ -214,15 +214,16 @@ bool in_goroutine_record(const void* address) noexcept {
   return address < static_cast<const void*>(gp->inline_closure) || state_of(gp) == goroutine_state::dead;
 }
 
-goroutine* goroutine_of_stack(const void* address) noexcept {
-  stack_slot slot;
-  if (!stack_find(address, &slot, nullptr)) return nullptr;
+std::vector<goroutine_stack> goroutine_stacks() {
+  std::vector<goroutine_stack> all;
   const std::size_t capacity = goroutine_capacity();
   for (std::size_t index = 0; index < capacity; ++index) {
-    goroutine* gp = goroutine_at(index);
-    if (__atomic_load_n(&gp->stack_base, __ATOMIC_RELAXED) == slot.base) return gp;  // relaxed: a snapshot
+    const goroutine* const gp = goroutine_at(index);
+    const std::byte* const base = __atomic_load_n(&gp->stack_base, __ATOMIC_RELAXED);  // relaxed: a snapshot
+    if (base != nullptr) all.push_back({base, gp});
   }
-  return nullptr;
+  std::sort(all.begin(), all.end(), [](const goroutine_stack& a, const goroutine_stack& b) { return a.base < b.base; });
+  return all;
 }
 
 }  // namespace gos::rt

@@ -12,6 +12,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "platform/stack.hpp"
 #include "sched/goroutine.hpp"
@@ -64,7 +65,12 @@ void inspect_goroutines(const inspect_options& options, void (*visit)(const goro
 // Whether the address lies in a goroutine's record, other than in the callable of one that exists: the runtime's memory.
 bool in_goroutine_record(const void* address) noexcept;
 
-// The goroutine in whose stack slot the address lies, or null. A snapshot.
-goroutine* goroutine_of_stack(const void* address) noexcept;
+struct goroutine_stack {
+  const std::byte* base;
+  const goroutine* gp;
+};
+
+// Whose stacks they are, by address. A snapshot. Throws std::bad_alloc.
+std::vector<goroutine_stack> goroutine_stacks();
 
 }  // namespace gos::rt

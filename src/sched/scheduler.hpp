@@ -240,9 +240,16 @@ bool shrink_step(std::size_t& shrunk) noexcept;
 // goroutine.cpp
 goroutine* goroutine_at(std::size_t index) noexcept;
 std::size_t goroutine_capacity() noexcept;  // indices below this exist
-goroutine* goroutine_take(processor* pp) noexcept;  // null: out of memory
 // Kernel mode. As goroutine_prepare(), for the owner of pp; null for a plain thread.
 goroutine* goroutine_make(processor* pp, std::uint8_t stack_class, std::uint64_t parent_id) noexcept;
-void goroutine_give(processor* pp, goroutine* gp) noexcept;
+// A processor keeps at most so many; the rest goes to the common list.
+inline constexpr std::uint32_t free_goroutines_max = 1024;
+void goroutine_give_slow(processor* pp, goroutine* gp) noexcept;
+[[gnu::always_inline]] inline void goroutine_give(processor* pp, goroutine* gp) noexcept {
+  if (GOS_UNLIKELY(pp == nullptr || pp->free_count + 1 == free_goroutines_max)) return goroutine_give_slow(pp, gp);
+  gp->queue_next = pp->free_goroutines;
+  pp->free_goroutines = gp;
+  ++pp->free_count;
+}
 
 }  // namespace gos::rt

@@ -111,6 +111,17 @@ TEST(DL, DL_10_a_thread_that_could_still_help_holds_it_back) {
   EXPECT_EQ(helped.out, "helped\n");
 }
 
+// There nobody is told when a thread ends: it is looked for, after as long as has been waited already.
+TEST(DL, DL_10_on_kernels_that_do_not_tell_of_ends) {
+  NEEDS_THREADS();
+  const child_result helped = run_mode("stranger-helps-before-6.9");
+  if (helped.status == 77) GTEST_SKIP() << "no system call filters here";
+  EXPECT_EQ(helped.status, 0) << helped;
+  EXPECT_EQ(helped.out, "helped\n");
+  expect_deadlock("stranger-ends-before-6.9", all_asleep, "ends\n");
+  expect_deadlock("strangers-end-in-turn-before-6.9", all_asleep, "ends\n");
+}
+
 TEST(DL, DL_10_until_it_ends_or_waits_itself) {
   NEEDS_THREADS();
   expect_deadlock("stranger-ends", all_asleep, "ends\n");

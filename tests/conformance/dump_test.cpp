@@ -106,6 +106,34 @@ TEST(CR, CR_12_at_level_crash_also_those_that_run) {
   EXPECT_TRUE(matches(all.err, "\nthread [0-9]+ \\[watchdog\\]\n")) << all;
 }
 
+TEST(CR, CR_12_also_while_every_processor_computes) {
+  const std::size_t processors = static_cast<std::size_t>(gos::runtime::max_procs());
+  const child_result r = quit("hogs");
+  EXPECT_EQ(r.status, 2) << r;
+  EXPECT_TRUE(r.err.starts_with("SIGQUIT: quit\n\ngoroutine 1 [runn")) << r;
+  EXPECT_EQ(dump_headers(r.err).size(), 2 * processors + 1) << r;
+  EXPECT_GE(count(r.err, " [running]:\n"), processors) << r;
+}
+
+// The thread that writes stacks is held up in the kernel: the process ends without them.
+TEST(CR, CR_12_ends_with_2_also_when_the_watchdog_does_not_come) {
+  const child::environment soon = {"GOS_DEBUG=dump_signal=USR1,crash_limit=300"};
+  const child_result told = run_child(program, {"sysmon_held"}, soon);
+  if (told.status == 77) GTEST_SKIP() << "no telling what a thread does";
+  EXPECT_EQ(told.status, 2) << told;
+  EXPECT_EQ(told.err, "SIGQUIT: quit\n(the runtime does not come to write the stacks)\n");
+  const child_result stuck = run_child(program, {"stderr_held"}, soon);
+  EXPECT_EQ(stuck.status, 2) << stuck;
+}
+
+TEST(CR, CR_12_without_membarrier_the_stacks_of_those_that_wait_are_missing) {
+  const child_result r = quit("waiting", {"GOS_DEBUG=nomembarrier"});
+  EXPECT_EQ(r.status, 2) << r;
+  EXPECT_EQ(dump_headers(r.err).size(), 4U) << r;
+  EXPECT_EQ(count(r.err, "\tits stack cannot be read: the system refuses membarrier\n"), 3U) << r;
+  EXPECT_EQ(count(r.err, "\ncreated by "), 2U) << r;
+}
+
 TEST(CR, CR_09_SIGQUIT_obeys_the_level) {
   EXPECT_EQ(quit("waiting", {"GOS_TRACEBACK=none"}).err, "SIGQUIT: quit\n");
   for (const char* level : {"single", "all"}) {

@@ -120,6 +120,15 @@ TEST(PD, extra_faults_in_the_report) {
   const child_result stuck = crash("memory-hangs-fault", {"GOS_DEBUG=crash_limit=900"});
   EXPECT_EQ(stuck.signal, SIGSEGV) << stuck;
   EXPECT_TRUE(std::regex_search(stuck.err, std::regex("\n\ngoroutine [0-9]+ \\[running\\]: faulty\n\t0x[0-9a-f]+\n"))) << stuck;
+  // The lock of malloc's arena is held by the goroutine that faults: who describes it has an arena of its own, or has not.
+  const child_result own_arena = crash("in-malloc");
+  EXPECT_EQ(own_arena.signal, SIGSEGV) << own_arena;
+  EXPECT_TRUE(own_arena.err.starts_with("SIGSEGV: segmentation violation\nPC=")) << own_arena;
+  EXPECT_NE(own_arena.err.find("::break_the_heap()\n\t"), std::string::npos) << own_arena;
+  const child_result one_arena = crash("in-malloc", {"GOS_DEBUG=crash_limit=900", "MALLOC_ARENA_MAX=1"});
+  EXPECT_EQ(one_arena.signal, SIGSEGV) << one_arena;
+  EXPECT_TRUE(std::regex_search(one_arena.err, std::regex("\n\ngoroutine [0-9]+ \\[running\\]: faulty\n\t0x[0-9a-f]+\n")))
+      << one_arena;
   const child_result memory = crash("address-space");
   EXPECT_EQ(memory.status, 2) << memory;
   EXPECT_TRUE(memory.err.starts_with("fatal error: panic, and no memory to print its value\n") ||

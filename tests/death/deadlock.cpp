@@ -4,8 +4,12 @@
 #include <gossamer/fd.hpp>
 
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stddef.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <thread>
@@ -346,6 +350,28 @@ int timer_stopped_from_outside() {
   });
 }
 
+// As before Linux 6.9: a thread has no descriptor, and says EINVAL.
+void without_descriptors_of_threads() {
+  constexpr unsigned pidfd_open = 434;
+  static sock_filter program[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, pidfd_open, 0, 3),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[1])),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog filter{sizeof program / sizeof *program, program};
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0) {
+    std::_Exit(77);
+  }
+}
+
+template <int (*mode)()> int before_6_9() {
+  without_descriptors_of_threads();
+  return mode();
+}
+
 const modes known = {
     {"receive", receive},
     {"every-way", every_way},
@@ -370,6 +396,9 @@ const modes known = {
     {"stranger-helps", stranger_helps},
     {"stranger-ends", stranger_ends},
     {"strangers-end-in-turn", strangers_end_in_turn},
+    {"stranger-ends-before-6.9", before_6_9<stranger_ends>},
+    {"strangers-end-in-turn-before-6.9", before_6_9<strangers_end_in_turn>},
+    {"stranger-helps-before-6.9", before_6_9<stranger_helps>},
     {"acquaintance-ends", acquaintance_ends},
     {"acquaintance-parks", acquaintance_parks},
     {"first-thread-ends", first_thread_ends},

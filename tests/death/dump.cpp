@@ -2,7 +2,10 @@
 #include "modes.hpp"
 
 #include <gossamer/fd.hpp>
+#include <dirent.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <thread>
@@ -61,6 +64,64 @@ int spinning() {
     say_ready_when([](const std::string& dump) { return count(dump, "[running]") == 1 && count(dump, "[sleep]") == 1; });
     gos::sleep(1h);
     return 0;
+  });
+}
+
+// More of them than processors, and nobody ever enters the runtime again.
+int hogs() {
+  static std::atomic<int> running{0};
+  return gos::run([] {
+    const int processors = gos::runtime::max_procs();
+    for (int i = 0; i < 2 * processors; ++i) {
+      gos::go([] {
+        ++running;
+        spin_in_vain();
+      });
+    }
+    std::thread([processors] {
+      while (running < processors) ::usleep(1000);
+      say_ready();
+    }).detach();
+    spin_in_vain();
+  });
+}
+
+// Some thread of ours is in the midst of a write to standard error.
+bool writes_to_error() {
+  const std::string writing = std::to_string(SYS_write) + " 0x2 ";
+  bool found = false;
+  DIR* const tasks = ::opendir("/proc/self/task");
+  while (const dirent* task = tasks != nullptr ? ::readdir(tasks) : nullptr) {
+    char text[64] = {};
+    const int fd = ::open((std::string("/proc/self/task/") + task->d_name + "/syscall").c_str(), O_RDONLY);
+    if (fd < 0) continue;
+    if (::read(fd, text, sizeof text - 1) > 0 && std::string_view(text).starts_with(writing)) found = true;
+    ::close(fd);
+  }
+  if (tasks != nullptr) ::closedir(tasks);
+  return found;
+}
+
+// Sysmon writes a live dump into a pipe that nobody reads, and is still at it when SIGQUIT comes. `told`: standard error is by
+// then another one.
+int sysmon_held(bool told) {
+  const int error = ::dup(2);
+  int ends[2];
+  if (::pipe(ends) != 0) wrong("no pipe");
+  ::fcntl(ends[1], F_SETFL, O_NONBLOCK);
+  const std::string block(4096, 'x');
+  while (::write(ends[1], block.data(), block.size()) > 0) {}
+  ::fcntl(ends[1], F_SETFL, 0);
+  ::dup2(ends[1], 2);
+  return gos::run([=] {
+    ::raise(SIGUSR1);
+    for (int tries = 0; !writes_to_error(); ++tries) {
+      if (tries == 10'000) std::_Exit(77);
+      ::usleep(1000);
+    }
+    if (told) ::dup2(error, 2);
+    ::raise(SIGQUIT);
+    for (;;) ::pause();
   });
 }
 
@@ -203,6 +264,9 @@ int every_kind() {
 int main(int argc, char** argv) {
   return run_mode({{"waiting", waiting},
                    {"spinning", spinning},
+                   {"hogs", hogs},
+                   {"sysmon_held", [] { return sysmon_held(true); }},
+                   {"stderr_held", [] { return sysmon_held(false); }},
                    {"own_handler", own_handler},
                    {"late_handler", late_handler},
                    {"ignored", ignored},

@@ -3,6 +3,7 @@
 
 #include <csignal>
 #include <cstdint>
+#include <cstdlib>
 #include <fcntl.h>
 #include <new>
 #include <stdexcept>
@@ -60,6 +61,16 @@ volatile int sink = 0;
   asm volatile("");
 }
 [[gnu::noinline]] void do_nonsense() { __builtin_trap(); }
+// A fault of malloc itself, which has the lock of its arena: what it finds in a free block leads nowhere.
+[[gnu::noinline]] void break_the_heap() {
+  constexpr std::size_t size = 5000;  // too large for what each thread keeps to itself
+  void* const block = std::malloc(size);
+  void* const wall = std::malloc(size);  // or it would be joined with what is free behind it
+  auto* volatile links = static_cast<std::uintptr_t*>(block);
+  std::free(block);
+  links[0] = links[1] = nowhere;
+  sink = std::malloc(2 * size) == wall;
+}
 [[gnu::noinline]] void read_past_a_file() {
   char name[] = "/tmp/gos-test-XXXXXX";
   const int fd = ::mkstemp(name);
@@ -237,6 +248,12 @@ const modes all = {
        return crash([] {
          now_it = allocator::hangs;
          write_to_nowhere();
+       });
+     }},
+    {"in-malloc", [] {
+       return crash([] {
+         break_the_heap();
+         asm volatile("");
        });
      }},
     {"address-space", [] {

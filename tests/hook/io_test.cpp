@@ -506,6 +506,42 @@ TEST(HookedIo, PlainThreadsWaitAsEver) {
   EXPECT_EQ(::read(pair.fd[0], got, 8), 5);
 }
 
+// Errors are the system's, and come at once.
+TEST(HookedIo, WhatCannotBeIsSaid) {
+  on_goroutine([] {
+    const descriptors pair = descriptors::sockets();
+    const int closed = ::dup(pair.fd[0]);
+    ::close(closed);
+    char got[8];
+    for (const reading& r : readings) {
+      if (r.only_waits) continue;
+      SCOPED_TRACE(r.name);
+      set_errno_here(0);
+      EXPECT_EQ(r.read(closed, got), -1);
+      EXPECT_EQ(errno_here(), EBADF);
+    }
+    fd_set wanted;
+    FD_ZERO(&wanted);
+    FD_SET(closed, &wanted);
+    EXPECT_EQ(::select(closed + 1, &wanted, nullptr, nullptr, nullptr), -1);
+    EXPECT_EQ(errno_here(), EBADF);
+    pollfd asked[] = {{closed, POLLIN, 0}, {pair.fd[0], POLLIN, 0}};
+    EXPECT_EQ(::poll(asked, 2, -1), 1);
+    EXPECT_EQ(asked[0].revents, POLLNVAL);
+    EXPECT_EQ(::accept(closed, nullptr, nullptr), -1);
+    EXPECT_EQ(errno_here(), EBADF);
+    EXPECT_EQ(::close(closed), -1);
+    EXPECT_EQ(errno_here(), EBADF);
+
+    const int full = ::open("/dev/full", O_WRONLY);
+    EXPECT_EQ(::write(full, "x", 1), -1);
+    EXPECT_EQ(errno_here(), ENOSPC);
+    EXPECT_EQ(::read(full, got, 8), -1);
+    EXPECT_EQ(errno_here(), EBADF) << "it is open for writing";
+    ::close(full);
+  });
+}
+
 // Where there is no descriptor left to watch by, the thread waits.
 TEST(HookedIo, WorksWithoutDescriptors) {
   if (asan) GTEST_SKIP() << "UBSan opens a pipe to look at an object, and takes it for broken when it gets none";

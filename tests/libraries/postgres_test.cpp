@@ -123,32 +123,41 @@ TEST_F(Postgres, AThousandGoroutinesShareTwoHundredConnections) {
   ending.wait();
 }
 
+// Until the server works on a query of that connection.
+void wait_until_asking(const connection& observer, const connection& other) {
+  const std::string query =
+      "select state from pg_stat_activity where pid = " + std::to_string(PQbackendPID(other.pg));
+  EXPECT_TRUE(eventually([&] { return observer.ask(query.c_str()) == "active"; }));
+}
+
 TEST_F(Postgres, ErrorsAndCancellationArrive) {
   on_goroutine([] {
     const connection mine(server->info());
+    const connection other(server->info());
     EXPECT_NE(mine.ask("select 1/0").find("division by zero"), std::string::npos);
     gos::wait_group canceller;
     canceller.go([&] {
-      ::usleep(20'000);
+      wait_until_asking(other, mine);
       PGcancel* const cancel = PQgetCancel(mine.pg);
       char why[256];
       EXPECT_EQ(PQcancel(cancel, why, sizeof why), 1) << why;
       PQfreeCancel(cancel);
     });
-    EXPECT_NE(mine.ask("select pg_sleep(60)").find("canceling statement due to user request"),
-              std::string::npos);
+    const std::string cancelled = mine.ask("select pg_sleep(60)");
+    EXPECT_NE(cancelled.find("canceling statement due to user request"), std::string::npos) << cancelled;
     canceller.wait();
     EXPECT_EQ(mine.ask("select 7"), "7");
 
     // The server ends the connection while it is waited for.
-    const connection other(server->info());
-    const std::string pid = other.ask("select pg_backend_pid()");
     gos::wait_group ended;
     ended.go([&] {
-      ::usleep(20'000);
-      EXPECT_EQ(mine.ask(("select pg_terminate_backend(" + pid + ")").c_str()), "t");
+      wait_until_asking(mine, other);
+      EXPECT_EQ(
+          mine.ask(("select pg_terminate_backend(" + std::to_string(PQbackendPID(other.pg)) + ")").c_str()),
+          "t");
     });
-    EXPECT_NE(other.ask("select pg_sleep(60)").find("terminating connection"), std::string::npos);
+    const std::string terminated = other.ask("select pg_sleep(60)");
+    EXPECT_NE(terminated.find("terminating connection"), std::string::npos) << terminated;
     ended.wait();
     EXPECT_EQ(PQstatus(other.pg), CONNECTION_BAD);
 

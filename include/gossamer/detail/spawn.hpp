@@ -31,12 +31,18 @@ struct spawn_ticket {
   void* gp;
 };
 
+// The goroutine's own record has room for the callable.
+inline constexpr std::size_t small_callable_size = 112;
+template <class Call>
+inline constexpr bool is_small = sizeof(Call) <= small_callable_size && alignof(Call) <= alignof(std::max_align_t);
+
 // Runs the callable in `storage`, then destroys it. Exceptions pass out.
 using body_function = void (*)(void* storage);
 
 // The three steps of a spawn: room, (the caller constructs the callable), start or give back.
 // Thread-safe. spawn_begin throws std::bad_alloc when memory or address space is exhausted.
 spawn_ticket spawn_begin(std::size_t size, std::size_t alignment, const spawn_options* options);
+spawn_ticket spawn_begin_small();  // of a callable that is_small, without options
 void spawn_commit(spawn_ticket ticket, body_function body, void* site) noexcept;
 void spawn_commit_in_kernel(spawn_ticket ticket, body_function body, void* site) noexcept;  // by the runtime's timers, in kernel mode
 void spawn_abort(spawn_ticket ticket) noexcept;
@@ -83,7 +89,8 @@ void run_and_destroy(void* storage) {
 // `site`: the statement, if it is another than the caller's.
 template <class Call, class... Args>
 [[gnu::always_inline]] inline void spawn_call_of(void* site, const spawn_options* options, Args&&... args) {
-  const spawn_ticket ticket = spawn_begin(sizeof(Call), alignof(Call), options);
+  const spawn_ticket ticket =
+      is_small<Call> && options == nullptr ? spawn_begin_small() : spawn_begin(sizeof(Call), alignof(Call), options);
   if constexpr (std::is_nothrow_constructible_v<Call, Args...>) {
     ::new (ticket.storage) Call(std::forward<Args>(args)...);
   } else {

@@ -278,15 +278,13 @@ TEST(inspect, is_right_while_goroutines_come_wait_and_go) {
   done.wait();
 }
 
-TEST(inspect, knows_whose_stack_an_address_lies_in) {
-  const rt::goroutine* gp = nullptr;
-  gos::spawn([&] {
-    int here = 0;
-    gp = rt::current_goroutine();
-    EXPECT_EQ(rt::goroutine_of_stack(&here), gp);
+TEST(inspect, knows_whose_stacks_they_are) {
+  gos::spawn([] {
+    const rt::goroutine* const gp = rt::current_goroutine();
+    const std::vector<rt::goroutine_stack> all = rt::goroutine_stacks();
+    EXPECT_EQ(std::count_if(all.begin(), all.end(), [gp](const auto& one) { return one.gp == gp && one.base == gp->stack_base; }), 1);
+    EXPECT_TRUE(std::is_sorted(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.base < b.base; }));
   }).join();
-  int plain = 0;
-  EXPECT_EQ(rt::goroutine_of_stack(&plain), nullptr);
 }
 
 }  // namespace
