@@ -5,7 +5,8 @@
 // An arena is address space without access (so it costs nothing, also where the kernel does strict accounting of memory),
 // opened for reading and writing in large pieces as slots are handed out; with installed guards the open part stays one mapping.
 //
-// Guards are installed for all slots of a batch by one process_madvise where the kernel allows it, else one by one.
+// Guards are installed for all slots of a batch by one process_madvise where the kernel allows it, else one by one; so are the pages
+// of many stacks given back.
 //
 // Invariants. (1) arenas[0, arena_count) are never changed but in their atomics and the fields under `arena_lock`; stack_find()
 // reads them without it. (2) Slots [0, next) of an arena are open, and handed out, or lost to a guard that failed. (3) Slots from
@@ -288,15 +289,20 @@ bool install_guard(arena& from, std::byte* base) noexcept {
   return false;
 }
 
+// For process_madvise, or negative. In a child after fork it still names the parent, on which what is asked here is refused.
+int own_process() noexcept {
+  static const int descriptor = static_cast<int>(sys_pidfd_open(::getpid()));
+  return descriptor;
+}
+
 // Installs the guards of all slots of a batch in one system call (2.7 us for a slot with its first page, against 4.1 one by
-// one). False where the kernel cannot, or in a child after fork, whose descriptor still names the parent.
+// one). False where the kernel cannot.
 bool install_guards_at_once(const slot_batch& batch, std::size_t size) noexcept {
-  static const int own_process = static_cast<int>(sys_pidfd_open(::getpid()));
   constexpr std::size_t most = 64;
-  if (own_process < 0 || batch.count < 2 || batch.count > most) return false;
+  if (own_process() < 0 || batch.count < 2 || batch.count > most) return false;
   iovec ranges[most];
   for (std::size_t i = 0; i < batch.count; ++i) ranges[i] = {batch.from->base + (batch.first + i) * size, page_size()};
-  return sys_process_madvise(own_process, ranges, batch.count, madv_guard_install) ==
+  return sys_process_madvise(own_process(), ranges, batch.count, madv_guard_install) ==
          static_cast<long>(batch.count * page_size());
 }
 
@@ -370,12 +376,36 @@ int stack_map(std::size_t size, stack_slot* out, int count) noexcept {
 }
 
 void stack_release_pages(std::byte* low, std::byte* high) noexcept {
+  stack_release one;
+  one.add(low, high);
+}
+
+void stack_release::add(std::byte* low, std::byte* high) noexcept {
   const std::size_t page = page_size();
   const std::uintptr_t from = (reinterpret_cast<std::uintptr_t>(low) + page - 1) & ~(page - 1);
   const std::uintptr_t to = reinterpret_cast<std::uintptr_t>(high) & ~(page - 1);
   if (from >= to) return;
+  if (count_ == most) flush();
+  ranges_[count_++] = {low + (from - reinterpret_cast<std::uintptr_t>(low)), to - from};
+}
+
+void stack_release::flush() noexcept {
   const int saved_errno = errno;
-  ::madvise(low + (from - reinterpret_cast<std::uintptr_t>(low)), to - from, MADV_DONTNEED);
+  long left = 0;
+  if (count_ > 1 && own_process() >= 0) {
+    iovec all[most];
+    for (std::size_t i = 0; i < count_; ++i) {
+      all[i] = {ranges_[i].low, ranges_[i].bytes};
+      left += static_cast<long>(ranges_[i].bytes);
+    }
+    left -= sys_process_madvise(own_process(), all, count_, MADV_DONTNEED);
+  } else {
+    left = 1;
+  }
+  // What is given back twice does no harm.
+  for (std::size_t i = 0; i < count_ && left != 0; ++i)
+    ::madvise(ranges_[i].low, ranges_[i].bytes, MADV_DONTNEED);
+  count_ = 0;
   errno = saved_errno;
 }
 

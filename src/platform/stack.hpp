@@ -43,6 +43,29 @@ int stack_map(std::size_t size, stack_slot* out, int count) noexcept;
 // within one slot or covers neighbours of one arena, and nobody may use it meanwhile.
 void stack_release_pages(std::byte* low, std::byte* high) noexcept;
 
+// The same for many ranges, by flush() at the latest, in one system call for up to `most` where the kernel allows it: each that
+// gives pages back interrupts every processor (19 us for one stack beside a busy processor, 0.6 us each for 64 at once).
+class stack_release {
+ public:
+  static constexpr std::size_t most = 64;
+
+  stack_release() noexcept = default;
+  ~stack_release() { flush(); }
+  stack_release(const stack_release&) = delete;
+  stack_release& operator=(const stack_release&) = delete;
+
+  void add(std::byte* low, std::byte* high) noexcept;
+  void flush() noexcept;
+
+ private:
+  struct range {
+    std::byte* low;
+    std::size_t bytes;
+  };
+  std::size_t count_ = 0;
+  range ranges_[most];
+};
+
 namespace stack_impl {
 extern std::atomic<bool> unguarded_exist;
 bool canary_intact_slow(const stack_slot& slot) noexcept;

@@ -25,13 +25,13 @@ void become(goroutine* gp, goroutine_state from, goroutine_state to) noexcept {
   gp->state.compare_exchange_strong(from, to, std::memory_order_relaxed, std::memory_order_relaxed);  // relaxed: a hint
 }
 
-void shrink_one(goroutine* gp) noexcept {
+void shrink_one(goroutine* gp, stack_release& pages) noexcept {
   if (gp->stack_base == nullptr) return;
   const stack_slot slot = gp->stack();
   if (!stack_canary_intact(slot)) stack_overflowed(gp, slot, slot.low());
   if (GOS_UNLIKELY((gp->flags & goroutine_flag::watched) != 0) && stack_use_exact()) stack_use_shrinks(gp);
   auto* pointer = static_cast<std::byte*>(gp->context.stack_pointer);
-  if (pointer > slot.low() + red_zone && pointer <= slot.top()) stack_release_pages(slot.low(), pointer - red_zone);
+  if (pointer > slot.low() + red_zone && pointer <= slot.top()) pages.add(slot.low(), pointer - red_zone);
   become(gp, goroutine_state::aged, goroutine_state::scanned);
 }
 
@@ -54,8 +54,10 @@ bool shrink_step(std::size_t& shrunk) noexcept {
     if (state == goroutine_state::aged && hold_mark(gp, state)) held[count++] = gp;
   }
   count = hold_settle(held, count);
+  stack_release pages;
+  for (std::size_t i = 0; i < count; ++i) shrink_one(held[i], pages);
+  pages.flush();
   for (std::size_t i = 0; i < count; ++i) {
-    shrink_one(held[i]);
     ++shrunk;
     hold_let_go(held[i]);
   }

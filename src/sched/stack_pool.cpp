@@ -159,14 +159,16 @@ std::size_t stack_pool_trim(std::size_t most) noexcept {
         race_ignore_scope own;  // TSan sees its memmoves
         std::sort(taken, taken + count);
       }
-      // Neighbours go in one call.
+      // Neighbours go as one.
       // (Guards survive. Unguarded slots have their canary in the lowest bytes, which come back zero, as they were.)
+      stack_release pages;
       for (std::size_t i = 0; i < count;) {
         std::size_t end = i + 1;
         while (end < count && taken[end] == taken[end - 1] + size) ++end;
-        stack_release_pages(taken[i], taken[end - 1] + size);
+        pages.add(taken[i], taken[end - 1] + size);
         i = end;
       }
+      pages.flush();
       {
         spin_guard guard(p.lock);
         for (std::size_t i = 0; i < count; ++i) {

@@ -132,6 +132,29 @@ TEST(DL, DL_11_leak_check_says_who_was_left_behind) {
   });
 }
 
+// Not one of these tests: the next one runs it as a program of its own, to see it fail.
+TEST(leak_check, DISABLED_fails_for_the_one_that_is_left) {
+  gos::run([] {
+    auto stop = gos::make_chan<int>();
+    {
+      const gos::leak_check nothing_left(20ms);
+      gos::go(gos::spawn_options{.name = "stays"}, [stop] { stop.recv(); });
+    }
+    stop.close();
+  });
+}
+
+TEST(DL, DL_11_leak_check_fails_the_test) {
+  const child_result r =
+      run_child(own_program(), {"--gtest_also_run_disabled_tests", "--gtest_filter=leak_check.DISABLED_*"});
+  EXPECT_EQ(r.status, 1) << r;
+  EXPECT_NE(r.out.find(": Failure\nFailed\n1 goroutine was left behind\n\ngoroutine "), std::string::npos)
+      << r;
+  EXPECT_NE(r.out.find(" [chan receive]: stays\n\tstill there\n"), std::string::npos) << r;
+  EXPECT_NE(r.out.find("[  FAILED  ] leak_check.DISABLED_fails_for_the_one_that_is_left"), std::string::npos)
+      << r;
+}
+
 // While goroutines come, go and wake each other: none of them is stuck for good.
 TEST(DL, DL_12_those_who_are_woken_are_never_certain) {
   gos::run([] {

@@ -78,6 +78,24 @@ TEST(CR, CR_07_headers_say_state_and_binding) {
   EXPECT_TRUE(matches(own, "^goroutine [0-9]+ \\[running\\]:\n")) << own;
 }
 
+// The program's clock is put forward by two minutes and a half.
+TEST(CR, CR_07_headers_tell_minutes_of_waiting) {
+  const child_result r = run_child(program, {"minutes"});
+  EXPECT_EQ(r.status, 2) << r;
+  EXPECT_TRUE(matches(r.err,
+                      "\ngoroutine [0-9]+ \\[chan receive, 2 minutes\\]: patient\n\twaits on [^\n]*, for 2 "
+                      "min [3-5][0-9] s\n"))
+      << r;
+  EXPECT_TRUE(matches(r.err, "\ngoroutine [0-9]+ \\[chan receive, 2 minutes, locked to thread\\]:\n")) << r;
+  EXPECT_TRUE(matches(r.err, "\ngoroutine [0-9]+ \\[chan receive\\]: late\n")) << r;
+  EXPECT_TRUE(
+      matches(r.out,
+              "^goroutine [0-9]+ \\[chan receive, 2 minutes( \\(leaked\\))?\\]: patient blocked for 2 min "
+              "[3-5][0-9] s\n"
+              "goroutine [0-9]+ \\[chan receive, 2 minutes, locked to thread\\]: blocked for [^\n]*\n$"))
+      << r;
+}
+
 TEST(CR, CR_08_every_stack_ends_with_its_creator) {
   const child_result r = quit("waiting");
   // Main has none; the three are one stack, and the sleeper has its own.

@@ -174,6 +174,19 @@ TEST(SG, SG_01_what_nobody_registered_for_ends_the_process) {
   }
 }
 
+// Also where dumps are not tested: ThreadSanitizer hands a signal on when the thread that got it next asks the C library.
+TEST(SG, SG_01_the_programs_own_handler_of_SIGQUIT_stays) {
+  for (int round = 0; round < 2; ++round) {
+    child c("death_sg", {"own-quit"});
+    ASSERT_TRUE(c.read_until("ready\n")) << c.err();
+    c.kill(SIGQUIT);
+    const auto& result = c.wait();
+    EXPECT_EQ(result.status, 7) << result;
+    EXPECT_EQ(result.out, "ready\nmine\n");
+    EXPECT_EQ(result.err, "");
+  }
+}
+
 TEST(SG, SG_01_a_registration_does_not_keep_the_process_alive) {
   const auto result = run_child("death_sg", {"ends"});
   EXPECT_EQ(result.status, 7) << result;

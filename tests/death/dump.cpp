@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <thread>
@@ -13,6 +14,18 @@
 namespace {
 
 std::atomic<bool> stop{false};
+std::atomic<long> seconds_ahead{0};
+
+}  // namespace
+
+// The runtime's clock, for this whole program: two minutes can pass at once.
+extern "C" int clock_gettime(clockid_t clock, timespec* now) noexcept {
+  const long result = ::syscall(SYS_clock_gettime, clock, now);
+  if (result == 0 && clock == CLOCK_MONOTONIC) now->tv_sec += seconds_ahead.load();
+  return static_cast<int>(result);
+}
+
+namespace {
 
 [[gnu::noinline]] void wait_in_vain(gos::chan<int> ch) {
   ch.recv();
@@ -54,6 +67,30 @@ int waiting() {
     say_ready_when([](const std::string& dump) { return count(dump, "[sleep]") == 2 && count(dump, "[chan receive]") == 3; });
     gos::sleep(1h);
     return 0;
+  });
+}
+
+// One has waited for two minutes when another one begins to; then it prints a report of leaks, too.
+int minutes() {
+  return gos::run([] {
+    auto ch = gos::make_chan<int>();
+    gos::go({.name = "patient"}, wait_in_vain, ch);
+    gos::go([ch] {
+      const gos::pin here;
+      wait_in_vain(ch);
+    });
+    const auto shown = [](const char* text) {
+      return gos::runtime::stack_dump(true).find(text) != std::string::npos;
+    };
+    while (!shown("[chan receive]: patient") || !shown("[chan receive, locked to thread]")) gos::sleep(1ms);
+    seconds_ahead = 150;
+    gos::sleep(100ms);  // the runtime looks at the clock now and then
+    gos::go({.name = "late"}, wait_in_vain, ch);
+    while (!shown("[chan receive]: late")) gos::sleep(1ms);
+    std::fputs(gos::runtime::leak_report(1min).c_str(), stdout);
+    std::fflush(stdout);
+    ::raise(SIGQUIT);
+    gos::sleep(1h);
   });
 }
 
@@ -263,6 +300,7 @@ int every_kind() {
 
 int main(int argc, char** argv) {
   return run_mode({{"waiting", waiting},
+                   {"minutes", minutes},
                    {"spinning", spinning},
                    {"hogs", hogs},
                    {"sysmon_held", [] { return sysmon_held(true); }},

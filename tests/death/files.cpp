@@ -2,10 +2,15 @@
 #include "modes.hpp"
 
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <csignal>
+#include <cstddef>
 
 #include <gossamer/file.hpp>
 
@@ -130,6 +135,35 @@ int file_too_large() {
   });
 }
 
+// As in a sandbox: the system call fails with EPERM, in all threads that come.
+void forbid(unsigned call) {
+  sock_filter program[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+                           BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1),
+                           BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+                           BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+  const sock_fprog filter{.len = std::size(program), .filter = program};
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+      ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0)
+    wrong("prctl");
+}
+
+int without_io_uring(unsigned call) {
+  forbid(call);
+  return gos::run([] {
+    auto file = gos::create_temporary("/var/tmp/gos_without_io_uring");
+    if (!file || !gos::remove(file->name())) wrong("create_temporary");
+    std::string text(1 << 20, '\0');
+    for (std::size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>(i * 31 >> 8);
+    if (!file->write_all(text) || !file->sync()) wrong("written");
+    if (::posix_fadvise(file->native_handle(), 0, 0, POSIX_FADV_DONTNEED) != 0) wrong("fadvise");
+    std::string got(4096, '\0');
+    for (std::size_t at = 0; at < text.size(); at += 7 * got.size()) {
+      if (!file->read_at(at, std::span(got)) || text.compare(at, got.size(), got) != 0) wrong("read");
+    }
+    say("all read");
+  });
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -138,6 +172,9 @@ int main(int argc, char** argv) {
                    {"broken_output_ignored", broken_output_ignored},
                    {"broken_output_registered", broken_output_registered},
                    {"no_descriptors", no_descriptors},
-                   {"file_too_large", file_too_large}},
+                   {"file_too_large", file_too_large},
+                   {"without_io_uring_setup", [] { return without_io_uring(SYS_io_uring_setup); }},
+                   {"without_io_uring_register", [] { return without_io_uring(SYS_io_uring_register); }},
+                   {"without_io_uring_enter", [] { return without_io_uring(SYS_io_uring_enter); }}},
                   argc, argv);
 }

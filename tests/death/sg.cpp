@@ -58,12 +58,33 @@ int ends() {
   return 7;
 }
 
+// The runtime has been started, and runs a goroutine that never enters it.
+int own_quit() {
+  return gos::run([] {
+    ::signal(SIGQUIT, [](int) {
+      [[maybe_unused]] auto written = ::write(1, "mine\n", 5);
+      ::_exit(7);
+    });
+    static std::atomic<bool> computing{false};
+    gos::go([] {
+      computing = true;
+      for (;;) computing.load();
+    });
+    while (!computing) gos::yield();
+    say("ready");
+    gos::sleep(60s);
+  });
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   // Who starts programs in the background may have had them ignored.
   for (const int signal : {SIGHUP, SIGINT, SIGTERM}) std::signal(signal, SIG_DFL);
-  return run_mode(
-      {{"unregistered", unregistered}, {"registered", registered}, {"context", context}, {"ends", ends}},
-      argc, argv);
+  return run_mode({{"unregistered", unregistered},
+                   {"registered", registered},
+                   {"context", context},
+                   {"ends", ends},
+                   {"own-quit", own_quit}},
+                  argc, argv);
 }

@@ -144,4 +144,13 @@ TEST(StreamLimits, AreErrors) {
   EXPECT_EQ(large.err, "written 10 of 10\n");
 }
 
+TEST(StreamLimits, ASandboxMayRefuseIoUring) {
+  if (slow_machine()) GTEST_SKIP() << "the emulator knows no seccomp";
+  for (const char* call : {"setup", "register", "enter"}) {
+    const auto ran = run_child("death_files", {std::string("without_io_uring_") + call});
+    EXPECT_EQ(ran.status, 0) << call << ran;
+    EXPECT_EQ(ran.err, "all read\n") << call;
+  }
+}
+
 }  // namespace

@@ -136,6 +136,23 @@ TEST(Stack, ReleasedPagesAreGoneAndReadAsZero) {
   stack_release_pages(slot.top() - 10, slot.top() - 20);  // empty: nothing happens
 }
 
+TEST(Stack, ManyGiveTheirPagesBackAtOnce) {
+  constexpr std::size_t count = stack_release::most + 3;  // so that one call is not enough
+  const std::size_t page = stack_guard_bytes();
+  std::vector<stack_slot> slots;
+  for (std::size_t i = 0; i < count; ++i) {
+    slots.push_back(map_one(default_size));
+    poke(slots.back().top() - 1);
+    poke(slots.back().low());
+  }
+  {
+    stack_release pages;
+    for (const stack_slot& slot : slots) pages.add(slot.low(), slot.top() - page);
+    pages.add(slots[0].top(), slots[0].top());  // empty: nothing happens
+  }
+  for (const stack_slot& slot : slots) EXPECT_EQ(stack_resident(slot), page);
+}
+
 TEST(Stack, TheDeepestByteThatIsNotZeroTellsTheUse) {
   for (const std::size_t size : {default_size, 8 * kib * kib}) {
     const stack_slot slot = map_one(size);
