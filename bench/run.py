@@ -98,6 +98,7 @@ WORKLOADS = [
              quick_arguments=("64",), without={"go": "as in files"}),
     Workload("processes", arguments=("10000",), quick_arguments=("500",), timeout_s=120),
     Workload("tls", processors=(1,)),
+    Workload("http", processors=(1,), hidden=("rate",)),
 ]
 # What `run.py scaling` looks at, each with all numbers of processors.
 SCALING = {"skynet": ("wall",), "fib": ("wall",), "fork_join": ("wall",), "parallel_for": ("index",), "mutex": ("lock_unlock",),
@@ -188,6 +189,9 @@ def build_all(build, runtimes, workloads):
             programs[workload.name, runtime].insert(0, str(driver))
             if not driver.exists():
                 problems[workload.name, runtime] = f"not built: {driver.name}"
+    for (workload, _), command in programs.items():
+        if workload == "http":
+            command.insert(0, str(BENCH / "http" / "load.py"))
     return programs, problems, go_version
 
 

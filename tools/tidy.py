@@ -49,7 +49,7 @@ IMPLEMENTS = {
     "file": {"file.hpp"},
     "net": {"net.hpp"},
     "tls": {"tls.hpp"},
-    "http": {"http.hpp", "http_message.hpp"},
+    "http": {"http.hpp", "http_message.hpp", "websocket.hpp"},
     "process": {"process.hpp"},
     "api": {"go.hpp", "fork_join.hpp", "runtime.hpp", "local.hpp", "object_name.hpp"},
     "hook": {"hook.hpp"},

@@ -206,6 +206,8 @@ class listener {
 
   // Waits for the next connection, and leaves its handshake to whoever uses it.
   result<conn> accept();
+  // As net::tcp_listener::accept_patiently: for a server that shall live.
+  result<conn> accept_patiently(const std::function<void(std::string_view)>& say = nullptr);
   net::endpoint address() const { return below_.address(); }
   result<void> close() { return below_.close(); }
   result<void> set_deadline(std::optional<time_point> when) { return below_.set_deadline(when); }

@@ -38,6 +38,8 @@ void connection::close_now() noexcept {
   if (stream_ && !hijacked_) static_cast<void>(stream_->close());
 }
 
+const context& connection::server_context() const noexcept { return server_.base.ctx; }
+
 void connection::run() {
   while (next_request()) {
     handle();

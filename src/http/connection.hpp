@@ -49,6 +49,9 @@ struct access {
 // How an answer's body goes out. open: the head has not been made.
 enum class sending : std::uint8_t { open, length, chunked, until_close, no_body };
 
+// The steady clock, some milliseconds late, for a fifth of its price: for limits.
+std::chrono::steady_clock::time_point coarse_now() noexcept;
+
 // What the router has found, for the request.
 struct route_match {
   std::string_view pattern;
@@ -101,6 +104,7 @@ class connection {
   response_part& out() noexcept { return out_; }
   rt::stream& stream() noexcept { return *stream_; }
   bool secure() const noexcept { return secure_; }
+  const context& server_context() const noexcept;  // over when the server is closed
   bool is_head() const noexcept { return in_.head.method == "HEAD"; }
 
   const context& request_context();

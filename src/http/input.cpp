@@ -55,6 +55,14 @@ result<std::size_t> input::fill(rt::stream& from) {
   return got;
 }
 
+void input::add(std::string_view text) {
+  if (text.empty()) return;
+  if (!provide()) throw std::bad_alloc();
+  while (text.size() > capacity_ - end_) grow(2 * (capacity_ + text.size()));
+  std::memcpy(data_ + end_, text.data(), text.size());
+  end_ += text.size();
+}
+
 void input::grow(std::size_t most) {
   const std::size_t size = std::min(most, std::max(capacity_, block_size) * 2);
   if (size <= capacity_) return;

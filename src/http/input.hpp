@@ -41,6 +41,8 @@ class input {
   bool has_room() const noexcept { return end_ - begin_ < capacity_ || data_ == nullptr; }
   // Room for as much again, but not beyond `most`.
   void grow(std::size_t most);
+  // As if it had been read: before the first fill.
+  void add(std::string_view text);
   void release() noexcept;
 
  private:

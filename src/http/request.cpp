@@ -1,5 +1,6 @@
 // request: how a connection comes to its next request, what that says, and the watch for clients that leave.
 #include <algorithm>
+#include <ctime>
 
 #include <gossamer/go.hpp>
 #include <gossamer/http.hpp>
@@ -20,9 +21,16 @@ bool is_host(std::string_view text) noexcept {
 
 }  // namespace
 
+std::chrono::steady_clock::time_point coarse_now() noexcept {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return std::chrono::steady_clock::time_point(std::chrono::seconds(now.tv_sec) +
+                                               std::chrono::nanoseconds(now.tv_nsec));
+}
+
 void connection::limit_reads(std::chrono::milliseconds most) {
   static_cast<void>(stream_->set_deadlines(
-      true, false, most.count() > 0 ? std::optional(clock::now() + most) : std::nullopt));
+      true, false, most.count() > 0 ? std::optional(coarse_now() + most) : std::nullopt));
 }
 
 bool connection::next_request() {
@@ -39,7 +47,7 @@ bool connection::next_request() {
   if (!phase_.compare_exchange_strong(waits, phase::active, std::memory_order_relaxed,
                                       std::memory_order_relaxed))
     return false;
-  began_ = clock::now();
+  began_ = server_.options.access_log ? clock::now() : coarse_now();
   while (input_.ready().starts_with("\r\n")) input_.take(2);
   head_scanner scanner(head_kind::request, server_.limits);
   return read_head(scanner) && accept_head(scanner.size());

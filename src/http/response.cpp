@@ -73,7 +73,7 @@ std::optional<std::uint64_t> declared_length(const fields& headers) {
 
 void connection::limit_writes() {
   const auto most = server_.options.write_timeout;
-  if (most.count() > 0) static_cast<void>(stream_->set_deadlines(false, true, clock::now() + most));
+  if (most.count() > 0) static_cast<void>(stream_->set_deadlines(false, true, coarse_now() + most));
 }
 
 bool connection::bodiless() const noexcept {

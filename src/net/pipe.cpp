@@ -221,11 +221,14 @@ void memory_end::retire() noexcept {
   static_cast<void>(close());
   memory_pipe* const pipe = pipe_;
   bool last = false;
+  race_release(pipe);
   {
     const std::lock_guard held(pipe->lock);
     last = --pipe->handles == 0;
   }
-  if (last) delete pipe;
+  if (!last) return;
+  race_acquire(pipe);  // the lock orders it
+  delete pipe;
 }
 
 }  // namespace

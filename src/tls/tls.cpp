@@ -77,6 +77,12 @@ result<conn> listener::accept() {
   return server(std::move(*below), config_);
 }
 
+result<conn> listener::accept_patiently(const std::function<void(std::string_view)>& say) {
+  auto below = below_.accept_patiently(say);
+  if (!below) return std::unexpected(std::move(below.error()));
+  return server(std::move(*below), config_);
+}
+
 result<listener> listen(std::string_view network, std::string_view address, const config& config,
                         const net::listen_options& options) {
   const auto& state = access::get(config);
