@@ -10,8 +10,8 @@
 //
 // - read write readv writev recv recvfrom recvmsg send sendto sendmsg connect accept accept4
 // - poll ppoll select pselect epoll_wait epoll_pwait, sleep usleep nanosleep clock_nanosleep
-// - getaddrinfo, without a thread where net::lookup_host has none (docs/dns.md) and AI_CANONNAME is not asked for; getnameinfo
-//   gethostbyname_r gethostbyname2_r gethostbyaddr_r, whose answers have more than addresses: a thread for each, 64 at most
+// - getaddrinfo gethostbyname_r gethostbyname2_r: without a thread where net::lookup_host has none (docs/dns.md)
+// - getnameinfo gethostbyaddr_r: a thread for each, 64 at most
 // - pthread_mutex_*, pthread_cond_*, pthread_rwlock_*, sem_*, pthread_join
 // - hence std::mutex, std::condition_variable, std::shared_mutex, std::thread::join, std::this_thread::sleep_for
 //

@@ -184,6 +184,7 @@ lookup_answer ask_servers(const std::string& name, ip_family family, const conte
   ares_addrinfo_hints hints{};
   hints.ai_family = family == ip_family::any ? AF_UNSPEC : family == ip_family::v4 ? AF_INET : AF_INET6;
   hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = ARES_AI_CANONNAME;
   if (lookup_settings_for_tests.resolv_conf != nullptr) hints.ai_flags |= ARES_AI_ENVHOSTS;
   ::ares_getaddrinfo(asked.channel, name.c_str(), nullptr, &hints, on_answer, &asked);
   try {
@@ -197,9 +198,14 @@ lookup_answer ask_servers(const std::string& name, ip_family family, const conte
     return std::unexpected(error(e.code(), "lookup " + name));  // a socket could not be watched
   }
   if (asked.status != ARES_SUCCESS) return std::unexpected(failure_of(name, asked, asked.status));
-  std::vector<net::endpoint> found;
+  host_entry found;
   for (const ares_addrinfo_node* a = asked.list->nodes; a != nullptr; a = a->ai_next)
-    add_endpoint(found, a->ai_addr, a->ai_addrlen, family);
+    add_endpoint(found.endpoints, a->ai_addr, a->ai_addrlen, family);
+  for (const ares_addrinfo_cname* c = asked.list->cnames; c != nullptr; c = c->next) {
+    if (c->alias != nullptr && std::ranges::find(found.aliases, c->alias) == found.aliases.end()) found.aliases.emplace_back(c->alias);
+    if (c->name != nullptr) found.canonical = c->name;  // the last of a chain
+  }
+  if (found.canonical.empty()) found.canonical = asked.list->name != nullptr ? asked.list->name : name;
   return found;
 }
 

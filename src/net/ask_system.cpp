@@ -69,9 +69,9 @@ lookup_answer ask_system(const std::string& name, ip_family family) {
   });
   const std::unique_ptr<addrinfo, free_list> list(got.list);
   if (got.failure != 0) return std::unexpected(failure_of(name, got));
-  std::vector<net::endpoint> found;
+  host_entry found;
   for (const addrinfo* a = list.get(); a != nullptr; a = a->ai_next)
-    add_endpoint(found, a->ai_addr, a->ai_addrlen, family);
+    add_endpoint(found.endpoints, a->ai_addr, a->ai_addrlen, family);
   return found;
 }
 

@@ -20,8 +20,15 @@ namespace gos::rt {
 
 enum class ip_family : unsigned char { any, v4, v6 };
 
-// Each address once, with port 0. Errors: `lookup <name>: <cause>`; when ctx is over before the answer is there, ctx.err().
-using lookup_answer = result<std::vector<net::endpoint>>;
+struct host_entry {
+  std::vector<net::endpoint> endpoints;  // each address once, with port 0
+  // What the name stands for, and by which other names; empty where the C library has been asked.
+  std::string canonical;
+  std::vector<std::string> aliases;
+};
+
+// Errors: `lookup <name>: <cause>`; when ctx is over before the answer is there, ctx.err().
+using lookup_answer = result<host_entry>;
 lookup_answer lookup(const std::string& name, ip_family family, const context& ctx);
 
 // Whether that holds no thread: servers are asked, and not the C library.

@@ -61,8 +61,8 @@ result<std::vector<net::endpoint>> resolve_host(std::string_view name, std::uint
   } else if (const std::string host(name); !host.empty() && host.find('\0') == std::string::npos) {
     want_many_descriptors();
     auto answer = lookup(host, family, ctx);
-    if (!answer) return answer;
-    for (const net::endpoint& e : *answer) found.emplace_back(e.ip(), port, e.zone());
+    if (!answer) return std::unexpected(std::move(answer.error()));
+    for (const net::endpoint& e : answer->endpoints) found.emplace_back(e.ip(), port, e.zone());
   }
   if (found.empty()) return std::unexpected(error(io_errc::no_such_host, "lookup " + std::string(name)));
   return found;

@@ -32,7 +32,6 @@ strings texts(const address_list& list) {
     const char* const kind = a->ai_socktype == SOCK_STREAM ? " stream" : a->ai_socktype == SOCK_DGRAM ? " datagram" : " raw";
     all.push_back(std::string(host) + ' ' + service + kind);
     EXPECT_EQ(a->ai_family, a->ai_addr->sa_family);
-    EXPECT_EQ(a->ai_canonname, nullptr);
   }
   return all;
 }
@@ -92,13 +91,71 @@ TEST_F(HookedServer, AnswersAsTheCLibraryWould) {
     EXPECT_EQ(look_up(found, "four.test", "443", &hints), EAI_NONAME);
     EXPECT_EQ(look_up(found, "nosuch.test", "443"), EAI_NONAME);
     EXPECT_EQ(look_up(found, "servfail.test", "443"), EAI_AGAIN);
+    hints = {};
+    hints.ai_flags = AI_CANONNAME;
+    hints.ai_socktype = SOCK_STREAM;
+    EXPECT_EQ(look_up(found, "four.test.", nullptr, &hints), 0);
+    EXPECT_STREQ(found->ai_canonname, "four.test");
     const int asked = server.asked();
     EXPECT_EQ(look_up(found, "four.test", "no-such-service"), EAI_SERVICE);
+    hints = {};
     hints.ai_family = AF_UNIX;
     EXPECT_EQ(look_up(found, "four.test", "80", &hints), EAI_FAMILY);
     EXPECT_EQ(look_up(found, "127.1", "80"), 0);
     EXPECT_EQ(server.asked(), asked);
   });
+}
+
+TEST_F(HookedServer, EntriesAreLaidIntoTheCallersBuffer) {
+  dns_server server("options timeout:1 attempts:1");
+  server.add("four.test", "10.1.2.3");
+  server.add("four.test", "10.1.2.4");
+  server.add("six.test", "::2");
+  const std::string hosts = server.file_prefix() + ".hosts";
+  std::ofstream(hosts) << "10.9.8.7 filed.test also.test\n";
+  ::setenv("CARES_HOSTS", hosts.c_str(), 1);
+  on_goroutine([&] {
+    hostent entry{};
+    hostent* found = nullptr;
+    alignas(8) char buffer[512];
+    int error = 0;
+    const auto by_name = [&](const char* name, int family, std::size_t size) {
+      found = &entry;
+      return ::gethostbyname2_r(name, family, &entry, buffer + 1, size, &found, &error);
+    };
+    EXPECT_EQ(by_name("four.test", AF_INET, 500), 0);
+    ASSERT_EQ(found, &entry);
+    EXPECT_STREQ(entry.h_name, "four.test");
+    EXPECT_EQ(entry.h_aliases[0], nullptr);
+    EXPECT_EQ(entry.h_addrtype, AF_INET);
+    EXPECT_EQ(std::string(entry.h_addr_list[0], 4), std::string("\x0a\x01\x02\x03"));
+    EXPECT_EQ(std::string(entry.h_addr_list[1], 4), std::string("\x0a\x01\x02\x04"));
+    EXPECT_EQ(entry.h_addr_list[2], nullptr);
+    EXPECT_EQ(by_name("six.test", AF_INET6, 500), 0);
+    EXPECT_EQ(entry.h_length, 16);
+    EXPECT_EQ(entry.h_addr_list[0][15], 2);
+    EXPECT_EQ(::gethostbyname_r("also.test", &entry, buffer, sizeof buffer, &found, &error), 0);
+    ASSERT_EQ(found, &entry);
+    EXPECT_STREQ(entry.h_name, "filed.test");
+    EXPECT_STREQ(entry.h_aliases[0], "also.test");
+
+    std::size_t size = 0;  // as its callers find out how much is enough
+    while (by_name("four.test", AF_INET, size) == ERANGE && size < 500) {
+      EXPECT_EQ(found, nullptr);
+      EXPECT_EQ(error, NETDB_INTERNAL);
+      ++size;
+    }
+    EXPECT_EQ(found, &entry);
+    EXPECT_GT(size, 40U);
+    EXPECT_LT(size, 80U);
+    EXPECT_EQ(by_name("nosuch.test", AF_INET, 500), 0);
+    EXPECT_EQ(found, nullptr);
+    EXPECT_EQ(error, HOST_NOT_FOUND);
+    EXPECT_EQ(by_name("servfail.test", AF_INET, 500), EAGAIN);
+    EXPECT_EQ(error, TRY_AGAIN);
+  });
+  ::unsetenv("CARES_HOSTS");
+  std::remove(hosts.c_str());
 }
 
 TEST_F(HookedServer, ThatIsSlowHoldsNoThreads) {
