@@ -43,9 +43,16 @@ class turn {
 
 // Then nobody is asked: "127.1" and "fe80::1%eth0" are addresses in figures, too.
 bool is_numeric(const addrinfo* hints, const char* host) noexcept {
-  if (host == nullptr || *host == '\0' || (hints != nullptr && (hints->ai_flags & AI_NUMERICHOST) != 0)) return true;
+  if (host == nullptr || *host == '\0' || (hints != nullptr && (hints->ai_flags & AI_NUMERICHOST) != 0))
+    return true;
   in_addr ignored;
   return std::strchr(host, ':') != nullptr || ::inet_aton(host, &ignored) != 0;
+}
+
+bool is_for_servers(const char* host) noexcept {
+  try {
+    return asks_servers(host);
+  } catch (const std::bad_alloc&) { return false; }
 }
 
 struct free_list {
@@ -59,9 +66,12 @@ bool is_findable(const addrinfo* hints) noexcept {
   constexpr int known = AI_ADDRCONFIG | AI_CANONNAME | AI_NUMERICSERV | AI_PASSIVE;
   switch (hints->ai_family) {
     case AF_UNSPEC:
-    case AF_INET: return (hints->ai_flags & ~(known | AI_V4MAPPED)) == 0;
-    case AF_INET6: return (hints->ai_flags & ~known) == 0;
-    default: return false;
+    case AF_INET:
+      return (hints->ai_flags & ~(known | AI_V4MAPPED)) == 0;
+    case AF_INET6:
+      return (hints->ai_flags & ~known) == 0;
+    default:
+      return false;
   }
 }
 
@@ -104,7 +114,8 @@ int find(const std::string& host, const char* service, const addrinfo* hints, ad
   if (family != AF_INET6) v4 = nodes_like("127.0.0.1", service, hints, no_v4);
   if (family != AF_INET) v6 = nodes_like("::1", service, hints, no_v6);
   if (!v4 && !v6) return no_v4 == EAI_FAMILY || no_v4 == EAI_ADDRFAMILY ? no_v6 : no_v4;
-  const auto answer = lookup(host, v4 && v6 ? ip_family::any : v4 ? ip_family::v4 : ip_family::v6, background());
+  const ip_family wanted = !v4 ? ip_family::v6 : !v6 ? ip_family::v4 : ip_family::any;
+  const auto answer = lookup(host, wanted, background());
   if (!answer) return failure_of(answer.error());
   address_list all;
   addrinfo* last = nullptr;
@@ -219,30 +230,34 @@ extern "C" {
 
 int getaddrinfo(const char* __restrict host, const char* __restrict service, const addrinfo* __restrict hints,
                 addrinfo** __restrict found) {
-  if (!may_park() || is_numeric(hints, host) || !in_home_process()) return libc::getaddrinfo(host, service, hints, found);
-  if (is_findable(hints) && asks_servers(host)) {
+  if (!may_park() || is_numeric(hints, host) || !in_home_process())
+    return libc::getaddrinfo(host, service, hints, found);
+  if (is_findable(hints) && is_for_servers(host)) {
     return without_throwing([&] { return find(host, service, hints, found); }, EAI_MEMORY);
   }
   return ask([&] { return libc::getaddrinfo(host, service, hints, found); });
 }
 
-int getnameinfo(const sockaddr* __restrict address, socklen_t size, char* __restrict host, socklen_t host_size,
-                char* __restrict service, socklen_t service_size, int flags) {
-  const auto system = [&] { return libc::getnameinfo(address, size, host, host_size, service, service_size, flags); };
+int getnameinfo(const sockaddr* __restrict address, socklen_t size, char* __restrict host,
+                socklen_t host_size, char* __restrict service, socklen_t service_size, int flags) {
+  const auto system = [&] {
+    return libc::getnameinfo(address, size, host, host_size, service, service_size, flags);
+  };
   if (!may_park() || (flags & NI_NUMERICHOST) != 0 || host == nullptr || !in_home_process()) return system();
   return ask(system);
 }
 
-int gethostbyname_r(const char* __restrict name, hostent* __restrict host, char* __restrict buffer, size_t size,
-                    hostent** __restrict found, int* __restrict error) {
+int gethostbyname_r(const char* __restrict name, hostent* __restrict host, char* __restrict buffer,
+                    size_t size, hostent** __restrict found, int* __restrict error) {
   return ::gethostbyname2_r(name, AF_INET, host, buffer, size, found, error);
 }
 
-int gethostbyname2_r(const char* __restrict name, int family, hostent* __restrict host, char* __restrict buffer,
-                     size_t size, hostent** __restrict found, int* __restrict error) {
+int gethostbyname2_r(const char* __restrict name, int family, hostent* __restrict host,
+                     char* __restrict buffer, size_t size, hostent** __restrict found,
+                     int* __restrict error) {
   const auto system = [&] { return libc::gethostbyname2_r(name, family, host, buffer, size, found, error); };
   if (!may_park() || is_numeric(nullptr, name) || !in_home_process()) return system();
-  if ((family != AF_INET && family != AF_INET6) || !asks_servers(name)) return ask(system);
+  if ((family != AF_INET && family != AF_INET6) || !is_for_servers(name)) return ask(system);
   *error = NETDB_INTERNAL;
   const int result =
       without_throwing([&] { return find_entry(name, family, *host, room(buffer, size), *error); }, ENOMEM);
@@ -250,9 +265,12 @@ int gethostbyname2_r(const char* __restrict name, int family, hostent* __restric
   return result;
 }
 
-int gethostbyaddr_r(const void* __restrict address, socklen_t address_size, int family, hostent* __restrict host,
-                    char* __restrict buffer, size_t size, hostent** __restrict found, int* __restrict error) {
-  const auto system = [&] { return libc::gethostbyaddr_r(address, address_size, family, host, buffer, size, found, error); };
+int gethostbyaddr_r(const void* __restrict address, socklen_t address_size, int family,
+                    hostent* __restrict host, char* __restrict buffer, size_t size,
+                    hostent** __restrict found, int* __restrict error) {
+  const auto system = [&] {
+    return libc::gethostbyaddr_r(address, address_size, family, host, buffer, size, found, error);
+  };
   return may_park() && in_home_process() ? ask(system) : system();
 }
 

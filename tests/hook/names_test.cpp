@@ -28,8 +28,12 @@ strings texts(const address_list& list) {
   strings all;
   for (const addrinfo* a = list.get(); a != nullptr; a = a->ai_next) {
     char host[64], service[16];
-    EXPECT_EQ(::getnameinfo(a->ai_addr, a->ai_addrlen, host, sizeof host, service, sizeof service, NI_NUMERICHOST | NI_NUMERICSERV), 0);
-    const char* const kind = a->ai_socktype == SOCK_STREAM ? " stream" : a->ai_socktype == SOCK_DGRAM ? " datagram" : " raw";
+    EXPECT_EQ(::getnameinfo(a->ai_addr, a->ai_addrlen, host, sizeof host, service, sizeof service,
+                            NI_NUMERICHOST | NI_NUMERICSERV),
+              0);
+    const char* const kind = a->ai_socktype == SOCK_STREAM  ? " stream"
+                             : a->ai_socktype == SOCK_DGRAM ? " datagram"
+                                                            : " raw";
     all.push_back(std::string(host) + ' ' + service + kind);
     EXPECT_EQ(a->ai_family, a->ai_addr->sa_family);
   }
@@ -171,7 +175,8 @@ TEST_F(HookedServer, ThatIsSlowHoldsNoThreads) {
         addrinfo hints{};
         hints.ai_family = AF_INET;
         hints.ai_socktype = SOCK_STREAM;
-        right += look_up(found, ("held-" + std::to_string(i) + ".test").c_str(), "80", &hints) == 0 && texts(found).size() == 1;
+        right += look_up(found, ("held-" + std::to_string(i) + ".test").c_str(), "80", &hints) == 0 &&
+                 texts(found).size() == 1;
       });
     }
     EXPECT_TRUE(eventually([&] { return server.asked() >= count; }));
