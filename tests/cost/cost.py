@@ -3,8 +3,9 @@
 
     cost.py OPERATIONS [--print]
 
-OPERATIONS is the program built from operations.cpp. It runs once under valgrind, on one processor; what its own thread executes
-between two client requests is one operation's. Exit status 1 when one costs more than its pin and the slack, 77 (skipped) when
+OPERATIONS is the program built from operations.cpp. It runs once under valgrind, on one processor; what the thread of the main
+goroutine executes between two client requests is one operation's. Not always the same thread: the processor changes threads where
+the system leaves one without a CPU. Exit status 1 when one costs more than its pin and the slack, 77 (skipped) when
 there is no valgrind. --print: the counts in the form of pins.txt. Times would say nothing on a machine that does something
 else; counts repeat within a percent.
 """
@@ -31,7 +32,7 @@ def count(program):
         if done.returncode != 0:
             sys.exit(f"cost.py: {program} failed under valgrind:\n{done.stdout[-2000:]}")
         counts = {}
-        for part in sorted(pathlib.Path(folder).glob("out.*-01"), key=lambda path: int(path.suffix[1:].split("-")[0])):
+        for part in pathlib.Path(folder).glob("out.*"):  # one for each operation
             text = part.read_text(encoding="utf-8")
             name = re.search(r"^desc: Trigger: Client Request: (\w+)$", text, re.MULTILINE)
             total = re.search(r"^(?:summary|totals): (\d+)$", text, re.MULTILINE)
