@@ -92,30 +92,25 @@ TEST_F(Postgres, AThousandGoroutinesShareTwoHundredConnections) {
   }
   connecting.wait();
 
-  // Where the machine holds threads up for more than 10 ms their processors go to others: so once more, if need be.
-  const int most_threads = gos::runtime::max_procs() + 8;
-  use used;
-  for (int attempt = 0; attempt < 3; ++attempt) {
-    EXPECT_TRUE(eventually([&] { return thread_count() <= most_threads; }));
-    std::atomic<int> right{0};
-    used = use_of([&] {
-      gos::wait_group asking;
-      for (int i = 0; i < count; ++i) {
-        asking.go([&] {
-          connection* const mine = pool.recv().value();
-          if (mine->ask("select 'slept' from pg_sleep(0.1)") == "slept") ++right;
-          pool.send(mine);
-        });
-      }
-      asking.wait();
-    });
-    tell("1000 goroutines, 200 connections, select pg_sleep(0.1)", used);
-    EXPECT_EQ(right, count);
-    EXPECT_GE(used.time, 500ms);
-    EXPECT_LT(used.time, 30s) << "one after the other: 100 s";
-    if (used.threads <= most_threads) break;
-  }
-  EXPECT_LE(used.threads, most_threads);
+  EXPECT_TRUE(eventually([&] { return thread_count() <= gos::runtime::max_procs() + 8; }));
+  std::atomic<int> right{0};
+  const use used = use_of([&] {
+    gos::wait_group asking;
+    for (int i = 0; i < count; ++i) {
+      asking.go([&] {
+        connection* const mine = pool.recv().value();
+        if (mine->ask("select 'slept' from pg_sleep(0.1)") == "slept") ++right;
+        pool.send(mine);
+      });
+    }
+    asking.wait();
+  });
+  tell("1000 goroutines, 200 connections, select pg_sleep(0.1)", used);
+  EXPECT_EQ(right, count);
+  EXPECT_GE(used.time, 500ms);
+  EXPECT_LT(used.time, 30s) << "one after the other: 100 s";
+  // 5 at most where the CPUs are free (docs/blocking_libraries.md); a thread that is without one for 10 ms gets a companion.
+  EXPECT_LE(used.threads, gos::runtime::max_procs() + 60) << "a thread for each connection: 200";
   gos::wait_group ending;
   for (auto& one : all) {
     ending.go([&] { one.reset(); });
